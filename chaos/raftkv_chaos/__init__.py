@@ -1,0 +1,1 @@
+"""Faults, schedules and harnesses that run raftkv under them."""

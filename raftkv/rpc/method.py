@@ -1,0 +1,60 @@
+"""What a service offers, without saying who carries it.
+
+Handlers take a message and a `Call` and know nothing of HTTP/2, so the server under them can be exchanged (grpc.aio is
+the tests' oracle). A handler raises `RequestError` to answer with a status; anything else it raises is a bug of ours.
+
+    UNARY          handler(request, call) -> Awaitable[Answer]
+    SERVER_STREAM  handler(request, call) -> AsyncIterator[Answer]
+    CLIENT_STREAM  handler(requests, call) -> Awaitable[Answer]
+    BIDI           handler(requests, call) -> AsyncIterator[Answer]
+
+A unary handler may return a bare Future where that spares a task: the transport hangs its answer on the future's callback.
+An Answer is a message, or the bytes of one that was encoded before.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from google.protobuf.message import Message
+
+Answer = Message | bytes
+
+
+class Kind(Enum):
+    """The four shapes of a gRPC method."""
+
+    UNARY = "unary"
+    CLIENT_STREAM = "client stream"
+    SERVER_STREAM = "server stream"
+    BIDI = "bidirectional stream"
+
+
+@dataclass(slots=True)
+class Call:
+    """One call in progress, as a handler sees it."""
+
+    path: str
+    """`/package.Service/Method`"""
+    metadata: Mapping[str, str | bytes] = field(default_factory=dict)
+    """Lower-case names; values are bytes where the name ends in `-bin`, else text. The last one wins where a name repeats."""
+    deadline: float | None = None
+    """When the client gives up, on the event loop's clock (`loop.time()`); None: never."""
+    peer: str = ""
+    """The client's address, `ip:port`."""
+    identity: str = ""
+    """The common name of the client's verified certificate, or nothing."""
+    body: bytes = b""
+    """The request as it came, of a unary or server-streaming call: the log keeps these bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a service: its path, shape, message types and handler."""
+
+    path: str
+    kind: Kind
+    request: type[Message]
+    response: type[Message]
+    handler: Callable[[Any, Call], Awaitable[Answer] | AsyncIterator[Answer]]
