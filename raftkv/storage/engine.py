@@ -3,10 +3,10 @@
     local tables (this node's own)      LOG, META
     state tables (replicated)           all others; a snapshot replaces all of them at once
 
-Threads: `write`, `view`, and the staging of a snapshot may block on the disk and run on the one storage thread; `get` and
-`scan` run on the event loop's thread and see every batch whose `write` has returned. A failed write or sync raises
-StorageError, after which the engine takes no more writes: what the disk holds is then unknown (fsync errors are final,
-Rebello et al., ATC'20).
+Threads: `write` and the staging of a snapshot block on the disk and run on the one storage thread, one at a time; `get`,
+`scan` and `view` run on any thread, the event loop's above all, and see every batch whose `write` has returned. A failed
+write or sync raises StorageError, after which the engine takes no more writes: what the disk holds is then unknown (fsync
+errors are final, Rebello et al., ATC'20). Every method raises StorageError where the disk or the engine fails.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ class Table(IntEnum):
     """The tables. The numbers stand on disk and in snapshots: they are never reused."""
 
     META = 0
-    """This node's own facts: identity, hard state, where the log starts, which generation of the state tables is in use."""
+    """This node's own facts: identity, hard state, where the log starts."""
     LOG = 1
     """Index (8 bytes, big-endian) -> entry."""
     STATE = 2
@@ -79,7 +79,7 @@ class Reader(Protocol):
     def scan(
         self, table: Table, first: bytes = b"", end: bytes | None = None, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        """The rows of [first, end) in key order (`end` None: to the table's end), lazily; as of the call or later, never torn."""
+        """The rows of [first, end) in key order (`end` None: to the table's end), lazily, all of them as of this call."""
         ...
 
 
@@ -113,7 +113,7 @@ class Engine(Reader, Protocol):
         ...
 
     def view(self) -> View:
-        """Freezes the present state for reading."""
+        """Freezes the present state for reading; short enough for the event loop."""
         ...
 
     def stage(self) -> Staging:
