@@ -1,0 +1,15 @@
+"""raftkv itself, as its users start it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from tests.harness.cluster import Cluster
+
+
+class RaftkvCluster(Cluster):
+    """Nodes of the raftkv in this tree."""
+
+    target: ClassVar[str] = "raftkv"
+    program: ClassVar[Sequence[str]] = (sys.executable, "-m", "raftkv_cli.main", "serve")
+    default_options: ClassVar[Mapping[str, str]] = {}
