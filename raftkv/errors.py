@@ -7,6 +7,7 @@ match on the text), the world is wrong (`ConfigError`, `StorageError`, `PeerErro
 Codes and texts: etcd api/v3rpc/rpctypes/error.go.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar
 
@@ -42,11 +43,14 @@ class RaftKVError(Exception):
 class RequestError(RaftKVError):
     """A request that is answered with an error: `code` and `text` go to the client as they are."""
 
-    code: ClassVar[Code] = Code.UNKNOWN
+    code: Code = Code.UNKNOWN
     text: ClassVar[str] = ""
 
-    def __init__(self, text: str | None = None) -> None:
+    def __init__(self, text: str | None = None, *, code: Code | None = None) -> None:
+        """`text` and `code` are the class's own where not given; a client that meets a status without a class gives both."""
         super().__init__(text if text is not None else self.text)
+        if code is not None:
+            self.code = code
 
 
 # --- the request is malformed -------------------------------------------------------------------------------------
@@ -129,6 +133,12 @@ class MalformedRequestError(RequestError):
 
     code = Code.INTERNAL
     text = "raftkv: malformed request message"
+
+
+class MessageTooLargeError(RequestError):
+    """A message above what the transport takes; the text says both sizes."""
+
+    code = Code.RESOURCE_EXHAUSTED
 
 
 # --- the request does not fit the present state -------------------------------------------------------------------
@@ -273,6 +283,13 @@ class DeadlineExceededError(RequestError):
     text = "context deadline exceeded"
 
 
+class CallCancelledError(RequestError):
+    """The call ended before its answer, and not by its client."""
+
+    code = Code.CANCELLED
+    text = "raftkv: call cancelled"
+
+
 class UnimplementedError(RequestError):
     """No such method, or an option that this server does not offer."""
 
@@ -302,3 +319,86 @@ class PeerError(RaftKVError):
     """A connection between nodes failed or was refused."""
 
     retryable = True
+
+
+# --- as a client sees it --------------------------------------------------------------------------------------------
+
+
+class OutcomeUnknownError(RequestError):
+    """A write that was sent and got no answer that says what became of it: it may have been applied, or still be."""
+
+    text = "raftkv: the outcome of the write is unknown"
+
+
+class WriteTimeoutError(OutcomeUnknownError, DeadlineExceededError):
+    """The deadline passed after the write was sent: it may have been applied, or still be."""
+
+    code = Code.DEADLINE_EXCEEDED
+
+
+class ConnectError(RaftKVError):
+    """No endpoint could be reached. `reasons`: for each endpoint, why not. Nothing was sent."""
+
+    retryable = True
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("no endpoint answers: " + "; ".join(f"{endpoint}: {why}" for endpoint, why in reasons.items()))
+        self.reasons = dict(reasons)
+
+
+class ConnectionBrokenError(RaftKVError):
+    """A connection could not be opened, or broke under a call. `sent`: whether the server may have seen the whole request."""
+
+    retryable = True
+
+    def __init__(self, endpoint: str, reason: str, *, sent: bool) -> None:
+        super().__init__(f"{endpoint}: {reason}")
+        self.endpoint = endpoint
+        self.reason = reason
+        self.sent = sent
+
+
+class ClientClosedError(RaftKVError):
+    """The client was closed before or during the call."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed")
+
+
+# --- the consensus core declines: the driver retries or translates ---------------------------------------------------
+
+
+class RaftError(RaftKVError):
+    """raftkv.raft cannot do now what it was asked for."""
+
+
+class ProposalDroppedError(RaftError):
+    """The proposals were not appended and will not be."""
+
+    retryable = True
+
+
+class ReadDroppedError(RaftError):
+    """No read index can be had now: no leader is known, or too many reads wait."""
+
+    retryable = True
+
+
+class TransferDroppedError(RaftError):
+    """Leadership cannot be handed over: this is not the leader, or the target is no voter."""
+
+
+class CompactedLogError(RaftError):
+    """The entry was compacted; a snapshot has what it did."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"entry {index} is compacted")
+        self.index = index
+
+
+class UnavailableLogError(RaftError):
+    """The log does not reach that far."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"entry {index} is not in the log yet")
+        self.index = index
