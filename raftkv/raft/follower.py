@@ -173,7 +173,7 @@ class Follower:
         if self._forwarded_reads.pop(reply.context, None) is None:
             self._node.ignore("answer to no pending read")
         elif reply.reject:
-            self._node.rejected_reads.append(reply.context)
+            self._node.lost_reads.append(reply.context)
         else:
             self._node.reads.append(ReadAnswer(reply.context, reply.index))
 
@@ -185,11 +185,11 @@ class Follower:
             if asked > oldest:
                 return
             del self._forwarded_reads[context]
-            self._node.rejected_reads.append(context)
+            self._node.lost_reads.append(context)
 
     def flush(self) -> None:
         """Nothing is gathered."""
 
     def leave(self) -> None:
-        self._node.rejected_reads += self._forwarded_reads
+        self._node.lost_reads += self._forwarded_reads
         self._forwarded_reads.clear()

@@ -303,4 +303,4 @@ class Leader:
 
     def leave(self) -> None:
         own_reads: Iterable[bytes] = (read.context for read in self._rounds.abandon() if read.source == self._node.node_id)
-        self._node.rejected_reads += own_reads
+        self._node.lost_reads += own_reads

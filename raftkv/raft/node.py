@@ -90,7 +90,7 @@ class Node:
         "messages",
         "node_id",
         "reads",
-        "rejected_reads",
+        "lost_reads",
         "rng",
         "term",
         "vote",
@@ -111,7 +111,7 @@ class Node:
         self.deferred: list[Message] = []
         """Messages that wait until everything up to now is on disk."""
         self.reads: list[ReadAnswer] = []
-        self.rejected_reads: list[bytes] = []
+        self.lost_reads: list[bytes] = []
         self.ignored: Counter[str] = Counter()
 
     def send(self, message: Message) -> None:

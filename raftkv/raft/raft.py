@@ -111,7 +111,7 @@ class Raft:
         return self._node.term
 
     def read_index(self, context: bytes) -> None:
-        """Asks for an index that makes a read linearizable; it comes in `Ready.reads`, or `context` in `Ready.rejected_reads`.
+        """Asks for an index that makes a read linearizable; it comes in `Ready.reads`, or `context` in `Ready.lost_reads`.
 
         `context` is never used twice in the life of the cluster: an old answer must not pass for a new one (R21).
 
@@ -156,7 +156,7 @@ class Raft:
             node.messages
             or self._role.dirty
             or node.reads
-            or node.rejected_reads
+            or node.lost_reads
             or self._log.has_committed()
             or self._persistence.wanted()
             or self._soft_state() != self._reported
@@ -170,10 +170,10 @@ class Raft:
         persist = self._persistence.take()
         messages, node.messages = node.messages, []
         reads, node.reads = node.reads, []
-        rejected_reads, node.rejected_reads = node.rejected_reads, []
+        lost_reads, node.lost_reads = node.lost_reads, []
         self._reported = self._soft_state()
         committed = self._log.take_committed(node.config.max_committed_bytes)
-        return Ready(messages, persist, committed, reads, rejected_reads, self._reported)
+        return Ready(messages, persist, committed, reads, lost_reads, self._reported)
 
     def persisted(self, persist: Persist) -> None:
         """The persist of an earlier `Ready` is synced, its snapshot swapped in."""
@@ -185,19 +185,38 @@ class Raft:
         """The state machine has everything up to `index`."""
         self._log.applied_to(index)
 
-    def compacted(self, index: int) -> None:
+    def compact(self, index: int) -> None:
         """Entries up to `index`, which are applied, are about to leave the disk: call it before they do."""
         self._log.compact(index)
         self._node.configurations.forget_before(self._log.start_index)
 
     def snapshot_at(self, index: int) -> Snapshot:
-        """The snapshot that the state machine is after applying `index`, which the log still knows.
+        """The snapshot that the state machine is after applying `index`, which the log still knows; raises as `term_at`."""
+        return Snapshot(index, self._log.term(index), self._node.configurations.at(index))
+
+    def term_at(self, index: int) -> int:
+        """The term of an entry that the log still knows.
 
         Raises:
             CompactedLogError: the index lies before the log's start.
             UnavailableLogError: the index lies behind its end.
         """
-        return Snapshot(index, self._log.term(index), self._node.configurations.at(index))
+        return self._log.term(index)
+
+    @property
+    def leader(self) -> int:
+        """The leader of this term, as far as this node knows; else NO_NODE."""
+        return self._node.leader_id
+
+    @property
+    def term(self) -> int:
+        """The current term."""
+        return self._node.term
+
+    @property
+    def commit(self) -> int:
+        """The last entry known to be committed."""
+        return self._log.commit
 
     @property
     def membership(self) -> Membership:

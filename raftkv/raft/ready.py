@@ -7,7 +7,7 @@ One turn of the driver:
     start ready.persist on the storage thread; when it is synced:
         send persist.messages; raft.persisted(persist)
     apply ready.committed to the state machine; raft.applied_to(its last index)
-    answer ready.reads                       each when its index is applied; ask again for ready.rejected_reads
+    answer ready.reads                       each when its index is applied; ask again for ready.lost_reads
 
 At most one persist is in flight. Meanwhile stepping goes on, and what needs the disk waits inside Raft for the next one.
 """
@@ -68,6 +68,6 @@ class Ready:
     committed: list[Entry]
     """To apply, in this order. The next ones come after `applied_to` the last of these."""
     reads: list[ReadAnswer]
-    rejected_reads: list[bytes]
+    lost_reads: list[bytes]
     """Contexts of reads whose leader is gone: ask again under a new context."""
     soft_state: SoftState
