@@ -1,0 +1,53 @@
+"""What a replica asks of the network between nodes, and what the network tells a replica.
+
+Both run on the event loop's thread. Nothing here promises delivery or order beyond one connection: Raft needs neither.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Protocol
+
+from raftkv.raft.messages import InstallSnapshot, Message
+
+
+class Receiver(Protocol):
+    """A replica, as the network sees it."""
+
+    def receive(self, message: Message) -> None:
+        """A message from another node."""
+        ...
+
+    def peer_lost(self, node_id: int) -> None:
+        """A connection with that node was closed from its side: its process may have ended."""
+        ...
+
+    def peer_unreachable(self, node_id: int) -> None:
+        """Messages to that node are being dropped."""
+        ...
+
+    async def receive_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
+        """A snapshot's rows (encoded SnapshotRows) that go with `message`; returns when they are installed.
+
+        Raises:
+            PeerError: they are not a whole, correct snapshot, or none is wanted.
+        """
+        ...
+
+
+class Peers(Protocol):
+    """The other nodes, as a replica sees them."""
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Sends or drops each message; never blocks. All messages to one node leave in one write."""
+        ...
+
+    async def send_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
+        """Streams a snapshot to `message.target` and returns when it is installed there.
+
+        Raises:
+            PeerError: the target cannot be reached or did not install it.
+        """
+        ...
+
+    def set_members(self, addresses: Mapping[int, str]) -> None:
+        """Who the other nodes are and where: node id -> `host:port`. Connections to others are closed."""
+        ...
