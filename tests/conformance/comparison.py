@@ -5,7 +5,8 @@
                |                   +--> target -----+
                +--- revision, compacted revision
 
-The servers start empty, so a seed names the whole run. `Comparison.run` raises `AnswersDifferError` at the first difference.
+The servers start empty, so a seed names the whole run. `Comparison.run` raises `AnswersDifferError` at the first difference,
+and `shrink.py` finds the few requests before it that matter.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ class Comparison:
         self._reference = [node.caller for node in reference.nodes]
         self._target = [node.caller for node in target.nodes]
         self._generator = Generator(Random(seed), serializable=serializable)
-        self._sent = 0
+        self.sent: list[Message] = []
+        """What both were sent and answered alike."""
         self.answered_ok = 0
 
     def run(self, count: int) -> None:
@@ -59,12 +61,12 @@ class Comparison:
         expected = comparable(self._caller(self._reference).call(request))
         actual = comparable(self._caller(self._target).call(request))
         if expected != actual:
-            raise AnswersDifferError(request, expected, actual, where=f"seed {self._seed}, request {self._sent}")
-        self._sent += 1
+            raise AnswersDifferError(request, expected, actual, where=f"seed {self._seed}, request {len(self.sent)}")
+        self.sent.append(request)
         return expected
 
     def _caller(self, callers: Sequence[Caller]) -> Caller:
-        return callers[self._sent % len(callers)]
+        return callers[len(self.sent) % len(callers)]
 
     def _follow(self, request: Message, answer: Message | Failure) -> None:
         """Learns from an answer where the store stands."""

@@ -7,6 +7,7 @@ from raftkv.errors import Code
 from raftkv.pb import rpc
 from tests.conformance.comparison import comparable, shown
 from tests.conformance.generator import Generator, _prefix_end
+from tests.conformance.shrink import shortest
 from tests.conformance.writers import PersistentClient, PutCounter, SharedLog, UniqueKeys
 from tests.harness.calls import ROUTES, Failure
 
@@ -36,6 +37,12 @@ def test_prefix_end_is_the_smallest_key_above_the_prefix(prefix: bytes, end: byt
 def test_comparison_ignores_only_the_identity_of_the_cluster() -> None:
     answer = rpc.PutResponse(header={"cluster_id": 1, "member_id": 2, "raft_term": 3, "revision": 4})
     assert comparable(answer) == rpc.PutResponse(header={"revision": 4})
+
+
+def test_shrinking_keeps_what_matters() -> None:
+    requests = [rpc.PutRequest(key=b"%d" % number) for number in range(40)]
+    needed = [requests[3], requests[17], requests[18]]
+    assert shortest(requests, lambda some: all(request in some for request in needed)) == needed
 
 
 def test_every_unary_method_of_the_key_value_service_has_a_route() -> None:
