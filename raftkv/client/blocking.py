@@ -1,0 +1,88 @@
+"""The blocking twin of the client: the same methods, called without `await`, from any thread.
+
+The methods are made from those of `Client`, so names, arguments, defaults, documentation and types are the same by nature.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import update_wrapper
+from random import Random
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from raftkv.client.client import MAX_MESSAGE_BYTES, Client
+from raftkv.client.loop_thread import loop_thread
+from raftkv.client.tls import TLSConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _blocking(
+    method: Callable[Concatenate[Client, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate["BlockingClient", P], R]:
+    """The method that waits for what `method` of the client in it returns."""
+
+    def call(blocking: "BlockingClient", /, *args: P.args, **options: P.kwargs) -> R:
+        return loop_thread().run(method(blocking._client, *args, **options))  # noqa: SLF001  # this is a method of the class
+
+    return update_wrapper(call, method)
+
+
+class BlockingClient:
+    """A client of a raftkv (or etcd) cluster for code without asyncio; arguments and errors are those of `Client`.
+
+    All blocking clients of a process share one thread with an event loop. Any thread may call, several at once too; a call
+    from a coroutine blocks that coroutine's loop, but not itself. Forking is safe: the child starts a thread of its own.
+    """
+
+    def __init__(
+        self,
+        endpoints: str | Sequence[str] = "127.0.0.1:2379",
+        *,
+        timeout: float = 5.0,
+        dial_timeout: float = 2.0,
+        tls: TLSConfig | None = None,
+        client_id: bytes | None = None,
+        wait_for_ready: bool = True,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        keepalive_after: float = 1.0,
+        keepalive_timeout: float = 2.0,
+        rng: Random | None = None,
+    ) -> None:
+        self._client = Client(
+            endpoints,
+            timeout=timeout,
+            dial_timeout=dial_timeout,
+            tls=tls,
+            client_id=client_id,
+            wait_for_ready=wait_for_ready,
+            max_message_bytes=max_message_bytes,
+            keepalive_after=keepalive_after,
+            keepalive_timeout=keepalive_timeout,
+            rng=rng,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoints in use, `host:port`."""
+        return self._client.endpoints
+
+    close = _blocking(Client.close)
+    put = _blocking(Client.put)
+    get = _blocking(Client.get)
+    range = _blocking(Client.range)
+    delete = _blocking(Client.delete)
+    txn = _blocking(Client.txn)
+    compact = _blocking(Client.compact)
+    status = _blocking(Client.status)
+    members = _blocking(Client.members)
+    sync_endpoints = _blocking(Client.sync_endpoints)
+    alarms = _blocking(Client.alarms)
+    alarm_disarm = _blocking(Client.alarm_disarm)
+    call = _blocking(Client.call)

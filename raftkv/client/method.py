@@ -1,0 +1,42 @@
+"""The methods of the API that the client calls, and what may be done when a call to one fails."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from raftkv.pb import rpc
+
+Response = TypeVar("Response", bound=Message)
+
+
+class Repeat(Enum):
+    """Whether a request that may have been executed may be sent once more."""
+
+    ALWAYS = "always"
+    """It changes nothing, or changes nothing more when it is executed twice."""
+    BY_ID = "by id"
+    """It goes through the log of the cluster, where raftkv knows it by its request id; other servers do not."""
+    NEVER = "never"
+    """Nothing tells a repetition from a second request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Response]):
+    """One method with one request and one answer."""
+
+    path: str
+    response: type[Response]
+    repeat: Repeat = Repeat.NEVER
+
+
+RANGE = Method("/etcdserverpb.KV/Range", rpc.RangeResponse, Repeat.ALWAYS)
+PUT = Method("/etcdserverpb.KV/Put", rpc.PutResponse, Repeat.BY_ID)
+DELETE_RANGE = Method("/etcdserverpb.KV/DeleteRange", rpc.DeleteRangeResponse, Repeat.BY_ID)
+TXN = Method("/etcdserverpb.KV/Txn", rpc.TxnResponse, Repeat.BY_ID)
+READ_TXN = Method("/etcdserverpb.KV/Txn", rpc.TxnResponse, Repeat.ALWAYS)
+COMPACT = Method("/etcdserverpb.KV/Compact", rpc.CompactionResponse, Repeat.BY_ID)
+MEMBER_LIST = Method("/etcdserverpb.Cluster/MemberList", rpc.MemberListResponse, Repeat.ALWAYS)
+STATUS = Method("/etcdserverpb.Maintenance/Status", rpc.StatusResponse, Repeat.ALWAYS)
+ALARM = Method("/etcdserverpb.Maintenance/Alarm", rpc.AlarmResponse, Repeat.ALWAYS)
