@@ -1,0 +1,268 @@
+"""Calls in progress: requests in, handlers run, answers out. One class per shape of method.
+
+    headers --> requests come --> handler runs --> answers and status
+        any of them --stream_reset (the client cancelled, or is gone)--> the handler is cancelled, nothing is sent
+        any of them --expire (the deadline)--> the handler is cancelled, DEADLINE_EXCEEDED is sent
+
+A call has ended exactly when its stream has no receiver; from then on nothing of it reaches the client.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
+from typing import Any, Final, Protocol
+
+from google.protobuf.message import DecodeError, Message
+
+from raftkv.errors import (
+    CallCancelledError,
+    Code,
+    DeadlineExceededError,
+    MalformedRequestError,
+    RequestError,
+    StoppedError,
+    TooManyRequestsError,
+)
+from raftkv.http2.frames import ErrorCode
+from raftkv.http2.framing import MessageReader
+from raftkv.http2.options import Hooks, Options
+from raftkv.http2.routing import Route
+from raftkv.http2.status import StatusBlocks, trailers
+from raftkv.http2.stream import Stream
+from raftkv.rpc.method import Answer, Call
+
+REQUESTS_AHEAD_BYTES: Final = 64 * 1024
+"""What a stream's handler may leave untaken before its client is held back."""
+ANSWERS_AHEAD_BYTES: Final = 64 * 1024
+"""What a client may leave uncollected before the stream's handler is held back."""
+
+
+class Carrier(Protocol):
+    """The connection, as its calls see it."""
+
+    options: Options
+    hooks: Hooks
+    blocks: StatusBlocks
+    peer: str
+    identity: str
+    buffered: int
+    """Bytes of requests that are kept for all calls."""
+
+    def now(self) -> float: ...
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs it in the server's task group. Raises StoppedError."""
+        ...
+
+    def send_answer(self, stream: Stream, message: bytes) -> None: ...
+    def send_message(self, stream: Stream, message: bytes) -> None: ...
+    def send_trailers(self, stream: Stream, block: bytes) -> None: ...
+    def send_error(self, stream: Stream, block: bytes) -> None: ...
+    def reset(self, stream: Stream, code: ErrorCode) -> None: ...
+    def consumed(self, stream: Stream, size: int) -> None: ...
+    def crashed(self, route: Route, error: BaseException) -> None: ...
+
+
+class ServerCall(ABC):
+    """What all calls have: a stream, a route, a deadline, and something to cancel."""
+
+    __slots__ = ("_began", "_carrier", "_metadata", "_reader", "_room", "_route", "_stream", "_work", "deadline")
+
+    def __init__(self, carrier: Carrier, stream: Stream, route: Route, deadline: float | None) -> None:
+        self._carrier = carrier
+        self._stream = stream
+        self._route = route
+        self._metadata = route.metadata
+        self._reader: MessageReader | None = None
+        self._work: asyncio.Future[Any] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self.deadline = deadline
+        hooks = carrier.hooks
+        self._began = carrier.now() if hooks.handled is not None else 0.0
+        if hooks.started is not None:
+            hooks.started(route.method)
+
+    def add_metadata(self, name: str, value: str | bytes) -> None:
+        """A field of this call alone."""
+        self._metadata = {**self._metadata, name: value}
+
+    # --- what the stream tells ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def data_received(self, payload: bytes, end_stream: bool) -> None:  # noqa: FBT001 - see Receiver
+        """Content of the request."""
+
+    def stream_reset(self, code: ErrorCode | int) -> None:  # noqa: ARG002 - gRPC knows only one way to be cancelled
+        """The client cancelled, or is gone."""
+        self._release()
+        self._ended(Code.CANCELLED)
+        self._cancel()
+
+    def expire(self) -> None:
+        """The client has given up; so do we."""
+        self.fail(DeadlineExceededError())
+        self._cancel()
+
+    def stop(self) -> None:
+        """The server is going down."""
+        self.fail(StoppedError())
+        self._cancel()
+
+    def drained(self) -> None:
+        """A handler that streams answers may go on."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    # --- how it ends ----------------------------------------------------------------------------------------------
+
+    def fail(self, error: RequestError) -> None:
+        """Answers with an error, unless the call has ended."""
+        stream, carrier = self._stream, self._carrier
+        if stream.receiver is not self:
+            return
+        self._release()
+        if not stream.headers_sent:
+            carrier.send_error(stream, carrier.blocks.error(error.code, str(error)))
+        elif stream.queue is None:
+            carrier.send_trailers(stream, trailers(error.code, str(error)))
+        else:
+            carrier.reset(stream, ErrorCode.CANCEL)
+        self._ended(error.code)
+
+    def fail_with(self, error: BaseException) -> None:
+        """Maps what a handler raised, once and here."""
+        if isinstance(error, RequestError):
+            self.fail(error)
+        elif isinstance(error, asyncio.CancelledError):
+            self.fail(CallCancelledError())
+        else:
+            if self._stream.receiver is self:
+                self._carrier.crashed(self._route, error)
+            self.fail(RequestError("raftkv: internal error"))
+
+    def _ended(self, code: Code) -> None:
+        carrier = self._carrier
+        if carrier.hooks.handled is not None:
+            carrier.hooks.handled(self._route.method, code, carrier.now() - self._began)
+
+    def _cancel(self) -> None:
+        work = self._work
+        if work is not None and not work.done():
+            work.cancel()
+
+    # --- answers --------------------------------------------------------------------------------------------------
+
+    def _answer_with(self, outcome: Any) -> None:
+        """Hangs the answer on what a handler with a single answer returned."""
+        if not asyncio.isfuture(outcome):
+            try:
+                outcome = self._carrier.start_task(outcome)
+            except StoppedError as error:
+                outcome.close()
+                self.fail(error)
+                return
+        elif outcome.done():
+            self._settled(outcome)
+            return
+        self._work = outcome
+        outcome.add_done_callback(self._settled)
+
+    def _settled(self, outcome: asyncio.Future[Answer]) -> None:
+        stream, carrier = self._stream, self._carrier
+        try:
+            answer = outcome.result()
+            if stream.receiver is self:
+                carrier.send_answer(stream, answer if isinstance(answer, bytes) else answer.SerializeToString())
+                if carrier.hooks.handled is not None:
+                    self._ended(Code.OK)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped in one place
+            self.fail_with(error)
+
+    def _stream_answers(self, answers: AsyncIterator[Answer]) -> None:
+        """Starts sending what a handler with a stream of answers returned."""
+        work = self._send_all(answers)
+        try:
+            self._work = self._carrier.start_task(work)
+        except StoppedError as error:
+            work.close()
+            self.fail(error)
+
+    async def _send_all(self, answers: AsyncIterator[Answer]) -> None:
+        """Runs the handler's iterator to its end, and closes it in any case."""
+        stream, carrier = self._stream, self._carrier
+        try:
+            async with aclosing(_closable(answers)) as iterator:
+                async for answer in iterator:
+                    carrier.send_message(stream, answer if isinstance(answer, bytes) else answer.SerializeToString())
+                    if stream.queued > ANSWERS_AHEAD_BYTES:
+                        self._room = asyncio.get_running_loop().create_future()
+                        await self._room
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped in one place
+            self.fail_with(error)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        stream, carrier = self._stream, self._carrier
+        if stream.receiver is self:
+            self._release()
+            if stream.headers_sent:
+                carrier.send_trailers(stream, carrier.blocks.ok)
+            else:
+                carrier.send_error(stream, carrier.blocks.error(Code.OK, ""))
+            self._ended(Code.OK)
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def _messages(self, payload: bytes, *, end_stream: bool) -> list[bytes]:
+        """Messages out of frames that are not one whole message. Raises RequestError."""
+        carrier, reader = self._carrier, self._reader
+        if reader is None:
+            reader = self._reader = MessageReader(carrier.options.max_message_bytes, self._route.encoding)
+        before = reader.buffered
+        messages = reader.feed(payload)
+        self._hold(reader.buffered - before)
+        if end_stream:
+            reader.finish()
+        return messages
+
+    def _hold(self, size: int) -> None:
+        """Counts what is kept of a request. Raises TooManyRequestsError."""
+        carrier = self._carrier
+        carrier.buffered += size
+        if size > 0 and carrier.buffered > carrier.options.max_buffered_bytes:
+            raise TooManyRequestsError
+
+    def _release(self) -> None:
+        """What is left of a request is no longer kept."""
+        if self._reader is not None:
+            self._carrier.buffered -= self._reader.buffered
+            self._reader = None
+
+    def _parse(self, body: bytes) -> Message:
+        try:
+            return self._route.method.request.FromString(body)
+        except DecodeError:
+            raise MalformedRequestError from None
+
+    def _call(self, body: bytes = b"") -> Call:
+        carrier = self._carrier
+        return Call(self._route.method.path, self._metadata, self.deadline, carrier.peer, carrier.identity, body)
+
+
+def _closable(answers: AsyncIterator[Answer]) -> Any:
+    """An iterator with aclose: generators have one, other iterators need none."""
+    return answers if hasattr(answers, "aclose") else _Unclosed(answers)
+
+
+class _Unclosed:
+    """An iterator that holds nothing which must be closed."""
+
+    def __init__(self, answers: AsyncIterator[Answer]) -> None:
+        self._answers = answers
+
+    def __aiter__(self) -> AsyncIterator[Answer]:
+        return self._answers
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

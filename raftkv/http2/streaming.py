@@ -1,0 +1,116 @@
+"""Calls with a stream of requests: the handler runs from the headers on and takes the requests as they come."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from raftkv.errors import RequestError
+from raftkv.http2.calls import Carrier, ServerCall
+from raftkv.http2.frames import ErrorCode
+from raftkv.http2.routing import Route
+from raftkv.http2.stream import Stream
+from raftkv.rpc.method import Kind
+
+REQUESTS_AHEAD_BYTES: Final = 64 * 1024
+"""What a stream's handler may leave untaken before its client is held back."""
+
+
+class StreamingCall(ServerCall):
+    """The client streams requests; one answer or a stream of them comes back."""
+
+    __slots__ = ("_ended_by_client", "_held_back", "_inbox", "_inbox_bytes", "_waiter")
+
+    def __init__(self, carrier: Carrier, stream: Stream, route: Route, deadline: float | None) -> None:
+        super().__init__(carrier, stream, route, deadline)
+        self._inbox: deque[bytes] = deque()
+        self._inbox_bytes = 0
+        self._held_back = 0
+        """Bytes taken from the client that it has not been given back, for the handler is behind."""
+        self._ended_by_client = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def start(self) -> None:
+        """Calls the handler."""
+        method = self._route.method
+        try:
+            outcome: Any = method.handler(Requests(self), self._call())
+            if method.kind is Kind.BIDI:
+                self._stream_answers(outcome)
+            else:
+                self._answer_with(outcome)
+        except Exception as error:  # noqa: BLE001 - a bug in a handler fails its call only
+            self.fail_with(error)
+
+    def data_received(self, payload: bytes, end_stream: bool) -> None:  # noqa: FBT001 - see Receiver
+        """Requests wait in the inbox until the handler takes them."""
+        try:
+            messages = self._messages(payload, end_stream=end_stream)
+            self._keep(sum(map(len, messages)))
+        except RequestError as error:
+            self.fail(error)
+            self._cancel()
+            return
+        self._inbox.extend(messages)
+        self._ended_by_client = end_stream
+        if messages or end_stream:
+            self._wake()
+        self._held_back += len(payload)
+        self._give_back()
+
+    def stream_reset(self, code: ErrorCode | int) -> None:
+        super().stream_reset(code)
+        self._wake()
+
+    async def take(self) -> Message | None:
+        """The next request; None after the last."""
+        while not self._inbox:
+            if self._ended_by_client:
+                return None
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        body = self._inbox.popleft()
+        self._keep(-len(body))
+        self._give_back()
+        return self._parse(body)
+
+    def _keep(self, size: int) -> None:
+        self._inbox_bytes += size
+        self._hold(size)
+
+    def _give_back(self) -> None:
+        """Lets the client go on, unless the handler is behind."""
+        if self._held_back and self._inbox_bytes <= REQUESTS_AHEAD_BYTES and self._stream.receiver is self:
+            size, self._held_back = self._held_back, 0
+            self._carrier.consumed(self._stream, size)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _release(self) -> None:
+        super()._release()
+        self._carrier.buffered -= self._inbox_bytes
+        self._inbox_bytes = 0
+        self._inbox.clear()
+        self._ended_by_client = True
+
+
+class Requests:
+    """The requests of one call, as its handler iterates them."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: StreamingCall) -> None:
+        self._call = call
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        message = await self._call.take()
+        if message is None:
+            raise StopAsyncIteration
+        return message
