@@ -1,7 +1,7 @@
 """Sends the same requests to two servers and compares the whole answers.
 
     seed -> Generator -> request --+--> reference --+
-               ^                   |                +--> equal, up to cluster id, member id and raft term?
+               ^                   |                +--> equal, up to cluster id, member id, raft term, ties?
                |                   +--> target -----+
                +--- revision, compacted revision
 
@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from raftkv.pb import rpc
 from tests.conformance.generator import ALL, Generator
+from tests.conformance.ties import settle_ties
 from tests.harness.calls import Caller, Failure
 from tests.harness.cluster import Cluster
 
@@ -58,8 +59,8 @@ class Comparison:
 
     def check(self, request: Message) -> Message | Failure:
         """Sends one request to both, in turn to each node, and returns the answer they agree on."""
-        expected = comparable(self._caller(self._reference).call(request))
-        actual = comparable(self._caller(self._target).call(request))
+        expected = comparable(request, self._caller(self._reference).call(request))
+        actual = comparable(request, self._caller(self._target).call(request))
         if expected != actual:
             raise AnswersDifferError(request, expected, actual, where=f"seed {self._seed}, request {len(self.sent)}")
         self.sent.append(request)
@@ -79,13 +80,14 @@ class Comparison:
             position.compacted = request.revision
 
 
-def comparable(answer: Message | Failure) -> Message | Failure:
+def comparable(request: Message, answer: Message | Failure) -> Message | Failure:
     """The answer without what may differ between two clusters."""
     if not isinstance(answer, Failure):
         header: rpc.ResponseHeader = answer.header  # type: ignore[attr-defined]  # every response of the service has a header
         header.ClearField("cluster_id")
         header.ClearField("member_id")
         header.ClearField("raft_term")
+        settle_ties(request, answer)
     return answer
 
 

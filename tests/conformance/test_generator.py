@@ -2,6 +2,7 @@ from collections import Counter
 from random import Random
 
 import pytest
+from google.protobuf.message import Message
 
 from raftkv.errors import Code
 from raftkv.pb import rpc
@@ -36,7 +37,20 @@ def test_prefix_end_is_the_smallest_key_above_the_prefix(prefix: bytes, end: byt
 
 def test_comparison_ignores_only_the_identity_of_the_cluster() -> None:
     answer = rpc.PutResponse(header={"cluster_id": 1, "member_id": 2, "raft_term": 3, "revision": 4})
-    assert comparable(answer) == rpc.PutResponse(header={"revision": 4})
+    assert comparable(rpc.PutRequest(), answer) == rpc.PutResponse(header={"revision": 4})
+
+
+def test_order_within_a_tie_and_the_cut_through_it_do_not_matter() -> None:
+    by_version = rpc.RangeRequest(sort_target=rpc.RangeRequest.VERSION)
+    rows = {name: {"key": name, "version": version} for name, version in ((b"a", 1), (b"b", 1), (b"c", 2), (b"d", 2))}
+
+    def answer(keys: str, *, more: bool = False) -> Message | Failure:
+        return comparable(by_version, rpc.RangeResponse(kvs=[rows[key.encode()] for key in keys], more=more))
+
+    assert answer("abcd") == answer("badc")
+    assert answer("abcd") != answer("acbd")
+    assert answer("abc", more=True) == answer("abd", more=True)
+    assert answer("abc") != answer("abd")
 
 
 def test_shrinking_keeps_what_matters() -> None:
