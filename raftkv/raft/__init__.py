@@ -3,6 +3,7 @@
     raft.py          the node: dispatch, terms, votes, transitions between the roles
     follower.py candidate.py leader.py      the roles, each an object that lives as long as the node plays it
     replication.py progress.py reading.py   what a leader knows of its followers, and of the reads that wait
+    election_timer.py                       when to stand for election
     log.py terms.py membership.py           the log, and who takes part as it tells
     persistence.py ready.py                 what the driver is to do, and in which order
     messages.py                             what nodes say to each other

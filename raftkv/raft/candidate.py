@@ -18,8 +18,6 @@ class Candidate:
         self._pre_vote = pre_vote
         self._transfer = transfer
         self._votes = {node.node_id: True}
-        self._elapsed = 0
-        self._timeout = node.election_timeout()
         self.role = Role.PRE_CANDIDATE if pre_vote else Role.CANDIDATE
         self.handlers: Handlers = {VoteReply: self._on_vote_reply}
 
@@ -59,15 +57,11 @@ class Candidate:
         return True
 
     def tick(self) -> None:
-        self._elapsed += 1
-        if self._elapsed >= self._timeout:
+        if self._node.timer.tick():
             self._transitions.stand(pre_vote=self._node.config.pre_vote)
 
     def sticky(self) -> bool:
         return False
-
-    def voted(self) -> None:
-        self._elapsed = 0
 
     def propose(self, proposals: Proposals) -> None:
         raise ProposalDroppedError(f"{len(proposals)} proposals: an election is under way")

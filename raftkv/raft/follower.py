@@ -19,9 +19,6 @@ from raftkv.raft.messages import (
 from raftkv.raft.node import Handlers, Node, Proposals, Transitions
 from raftkv.raft.ready import ReadAnswer, Role
 
-SHORT_TIMEOUT_TICKS = 3
-"""A follower whose leader's connection closed campaigns after 1 to this many ticks: not all of them at once."""
-
 
 class Follower:
     """A follower of `node.leader_id`, or of nobody known yet, in one term."""
@@ -33,9 +30,6 @@ class Follower:
         self._node = node
         self._transitions = transitions
         self._ticks = 0
-        self._elapsed = 0
-        self._timeout = node.election_timeout()
-        self._leader_lost = False
         self._forwarded_reads: dict[bytes, int] = {}  # context -> tick when it was forwarded; in that order
         self.handlers: Handlers = {
             Append: self._on_append,
@@ -49,39 +43,29 @@ class Follower:
 
     def tick(self) -> None:
         self._ticks += 1
-        self._elapsed += 1
         self._expire_reads()
-        if self._elapsed >= self._timeout and self._node.may_campaign():
+        if self._node.timer.tick() and self._node.may_campaign():
             self._transitions.stand(pre_vote=self._node.config.pre_vote)
 
     def sticky(self) -> bool:
-        return self._node.leader_id != NO_NODE and not self._leader_lost and self._elapsed < self._node.config.election_ticks
-
-    def voted(self) -> None:
-        self._elapsed = 0
+        return self._node.leader_id != NO_NODE and self._node.timer.recent()
 
     def peer_lost(self, node_id: int) -> None:
-        """The leader's process is gone, it seems: stop waiting for it, soon. A word from it takes this back."""
-        if node_id == self._node.leader_id and not self._leader_lost:
-            self._leader_lost = True
-            self._timeout = min(self._timeout, self._elapsed + self._node.rng.randint(1, SHORT_TIMEOUT_TICKS))
-
-    def _hear(self) -> None:
-        self._elapsed = 0
-        if self._leader_lost:
-            self._leader_lost = False
-            self._timeout = self._node.election_timeout()
+        if node_id == self._node.leader_id:
+            self._node.timer.hurry()
 
     # --- the log ---------------------------------------------------------------------------------------------------
 
     def _on_append(self, append: Append) -> None:
-        self._hear()
+        self._node.timer.hear()
         node, log = self._node, self._node.log
         prev_index, entries = append.prev_index, append.entries
         if prev_index < log.commit:
             # Old, or from a leader that starts to probe: what is committed here agrees with every leader.
             node.defer(AppendReply(node.node_id, append.source, node.term, log.commit))
-        elif not log.matches(prev_index, append.prev_term):
+        elif not node.configurations.current.voters or not log.matches(prev_index, append.prev_term):
+            # A node that was added later does not know who took part before entry 1, for that is in no log. So it refuses even
+            # entry 0, which everybody else has, and gets a snapshot.
             hint_index, hint_term = log.agreement(prev_index, append.prev_term)
             node.send(AppendReply(node.node_id, append.source, node.term, prev_index, True, hint_index, hint_term))
         elif self._well_formed(append) and self._take(prev_index, entries):
@@ -122,7 +106,7 @@ class Follower:
         return True
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        self._hear()
+        self._node.timer.hear()
         node = self._node
         if heartbeat.commit <= node.log.last_index:
             node.log.commit_to(heartbeat.commit)
@@ -131,7 +115,7 @@ class Follower:
         node.send(HeartbeatReply(node.node_id, heartbeat.source, node.term, heartbeat.context))
 
     def _on_install_snapshot(self, install: InstallSnapshot) -> None:
-        self._hear()
+        self._node.timer.hear()
         node, log, snapshot = self._node, self._node.log, install.snapshot
         if not snapshot.membership.voters or snapshot.term > install.term:
             node.ignore("malformed snapshot")

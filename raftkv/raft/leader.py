@@ -82,9 +82,6 @@ class Leader:
     def sticky(self) -> bool:
         return True
 
-    def voted(self) -> None:
-        raise AssertionError("a leader has voted for itself and gives no other vote in its term")
-
     # --- proposals -------------------------------------------------------------------------------------------------
 
     def propose(self, proposals: Proposals) -> None:

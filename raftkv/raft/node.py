@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from raftkv.raft.config import Config
+from raftkv.raft.election_timer import ElectionTimer
 from raftkv.raft.log import Log
 from raftkv.raft.membership import Configurations
 from raftkv.raft.messages import NO_NODE, AppendReply, EntryKind, Message
@@ -57,10 +58,6 @@ class RoleBehaviour(Protocol):
         """Whether there is a leader of late, so that votes for others are refused (thesis 4.2.3, 6.2)."""
         ...
 
-    def voted(self) -> None:
-        """This node has just given its vote to another."""
-        ...
-
     def propose(self, proposals: Proposals) -> None: ...
 
     def read_index(self, context: bytes) -> None: ...
@@ -91,8 +88,8 @@ class Node:
         "messages",
         "node_id",
         "reads",
-        "rng",
         "term",
+        "timer",
         "vote",
     )
 
@@ -101,7 +98,7 @@ class Node:
         self.node_id = config.node_id
         self.log = log
         self.configurations = configurations
-        self.rng = rng
+        self.timer = ElectionTimer(config.election_ticks, rng)
         self.term = 0
         self.vote = NO_NODE
         self.leader_id = NO_NODE
@@ -133,10 +130,6 @@ class Node:
     def ignore(self, reason: str) -> None:
         """Counts something that was ignored."""
         self.ignored[reason] += 1
-
-    def election_timeout(self) -> int:
-        """Ticks until the next campaign, different at each node and each time (paper 5.2)."""
-        return self.rng.randrange(self.config.election_ticks, 2 * self.config.election_ticks)
 
     def may_campaign(self) -> bool:
         """Whether this node may stand for election.

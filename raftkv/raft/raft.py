@@ -306,7 +306,7 @@ class Raft:
         free = node.vote == vote.source or (node.vote == NO_NODE and node.leader_id == NO_NODE)
         if vote.term == node.term and free and up_to_date:
             node.vote = vote.source
-            self._role.voted()
+            node.timer.restart()
             node.defer(VoteReply(node.node_id, vote.source, node.term, granted=True))
         else:
             node.send(VoteReply(node.node_id, vote.source, node.term, granted=False))
@@ -320,6 +320,8 @@ class Raft:
         if term > node.term:
             node.term = term
             node.vote = NO_NODE
+        if leader_id != NO_NODE or self._role.role == Role.LEADER:
+            node.timer.restart()
         self._enter(Follower(node, self), leader_id)
 
     def stand(self, *, pre_vote: bool, transfer: bool = False) -> None:
@@ -328,6 +330,7 @@ class Raft:
         if not pre_vote:
             node.term += 1
             node.vote = node.node_id
+        node.timer.restart()
         candidate = Candidate(node, self, pre_vote=pre_vote, transfer=transfer)
         self._enter(candidate, NO_NODE)
         candidate.start()

@@ -73,9 +73,7 @@ class Replication:
             self._node.ignore("answer for entries that were never sent")
             return False
         if reply.reject:
-            agreement, _ = log.agreement(reply.hint_index, reply.hint_term)
-            if not progress.refused(reply.index, agreement):
-                self._node.ignore("refusal of an old append")
+            self._refused(reply, progress)
             return False
         news = progress.succeeded(reply.index)
         agreed_while_probing = progress.state == ProgressState.PROBE and reply.index == progress.match
@@ -83,6 +81,14 @@ class Replication:
         if agreed_while_probing or caught_up:
             progress.replicate()
         return news
+
+    def _refused(self, reply: AppendReply, progress: Progress) -> None:
+        if reply.index == 0 and progress.match == 0 and progress.state == ProgressState.PROBE:
+            self._send_snapshot(reply.source, progress)  # it knows no beginning: see Follower
+            return
+        agreement, _ = self._node.log.agreement(reply.hint_index, reply.hint_term)
+        if not progress.refused(reply.index, agreement):
+            self._node.ignore("refusal of an old append")
 
     def heard(self, progress: Progress) -> None:
         """A heartbeat was answered: what was sent before has arrived or is lost, so ask again if something is missing."""
@@ -146,9 +152,9 @@ class Replication:
         return chunks[first]
 
     def _send_snapshot(self, member: int, progress: Progress) -> None:
-        """Announces a snapshot of what is applied here; pointless while the follower is silent."""
+        """Announces a snapshot of what is applied here; pointless while the follower is silent, or while that is nothing."""
         node = self._node
-        if not progress.active:
+        if not progress.active or node.log.applied == 0:
             progress.paused = True
             return
         snapshot = Snapshot(node.log.applied, node.log.term(node.log.applied), node.configurations.at(node.log.applied))
