@@ -1,0 +1,128 @@
+"""The commands that ask each endpoint for itself: status and health. All are asked at the same time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from raftkv.clock import SystemClock
+from raftkv.errors import PermissionDeniedError, RaftKVError
+from raftkv.pb import rpc
+from raftkv_cli.command import Command, Group
+from raftkv_cli.formats import EndpointHealth, EndpointStatus, Healths, Statuses, simple
+from raftkv_cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from raftkv.client import Client
+
+T = TypeVar("T")
+
+_CLUSTER = click.option("--cluster", is_flag=True, help="Ask every member that the cluster lists, at its client URLs.")
+
+
+@click.group("endpoint", cls=Group)
+def endpoint() -> None:
+    """Look at single endpoints."""
+
+
+@click.command(
+    "status",
+    cls=Command,
+    tabular=True,
+    examples="""
+    raftkv status
+    raftkv status --cluster -w table
+    raftkv --endpoints 10.0.0.1:2379,10.0.0.2:2379 endpoint status -w json
+    """,
+)
+@_CLUSTER
+@with_session
+def status(session: Session, /, *, cluster: bool) -> None:
+    """Show the state of each endpoint.
+
+    The simple format lists: endpoint, member id, version, size of the database, is it the leader, is it a learner, Raft term,
+    Raft index, applied Raft index, errors. An endpoint that does not answer is named on stderr, and the exit code is 1.
+    """
+    asked = asyncio.run(_ask_each(session, _status_of, cluster=cluster))
+    statuses = [answer for answer in asked if isinstance(answer, EndpointStatus)]
+    for failure in asked:
+        if isinstance(failure, EndpointHealth):
+            click.echo(f"Error: failed to get the status of endpoint {failure.endpoint}: {failure.error}", err=True)
+    session.show(Statuses(statuses))
+    if len(statuses) < len(asked):
+        raise click.exceptions.Exit(1)
+
+
+endpoint.add_command(status)
+
+
+@endpoint.command(
+    "health",
+    tabular=True,
+    examples="""
+    raftkv endpoint health
+    raftkv endpoint health --cluster -w table
+    """,
+)
+@_CLUSTER
+@with_session
+def health(session: Session, /, *, cluster: bool) -> None:
+    """Try a linearizable read at each endpoint.
+
+    The exit code is 1 if one does not answer, or has an alarm.
+    """
+    healths = asyncio.run(_ask_each(session, _health_of, cluster=cluster))
+    session.show(Healths(healths))
+    unwell = [item for item in healths if item.error]
+    if session.settings.write_out == "simple":
+        for item in unwell:
+            click.echo(simple.unhealthy_line(item), err=True)
+    if unwell:
+        raise click.ClickException("unhealthy cluster")
+
+
+async def _ask_each(session: Session, ask: Callable[[Session, str], Coroutine[Any, Any, T]], *, cluster: bool) -> list[T]:
+    """The answers in the order of the endpoints, however long each took."""
+    endpoints = await _endpoints_of_cluster(session) if cluster else session.settings.endpoint_list()
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(ask(session, name)) for name in endpoints]
+    return [task.result() for task in asked]
+
+
+async def _endpoints_of_cluster(session: Session) -> list[str]:
+    async with session.client() as client:
+        members = (await client.members()).members
+    return list(dict.fromkeys(url for member in members for url in member.clientURLs))
+
+
+async def _status_of(session: Session, name: str) -> EndpointStatus | EndpointHealth:
+    """The endpoint's status, or why there is none."""
+    async with session.client(name) as client:
+        try:
+            return EndpointStatus(name, await client.status(name))
+        except RaftKVError as error:
+            return EndpointHealth(name, 0.0, str(error))
+
+
+async def _health_of(session: Session, name: str) -> EndpointHealth:
+    """A read that only a member in touch with a quorum can answer; any key will do, for it need not exist."""
+    clock = SystemClock()
+    begun = clock.now()
+    async with session.client(name) as client:
+        try:
+            await client.range(b"health")
+        except PermissionDeniedError:
+            pass  # to say so, the cluster had to agree on who may read
+        except RaftKVError as error:
+            return EndpointHealth(name, clock.now() - begun, str(error))
+        seconds = clock.now() - begun
+        return EndpointHealth(name, seconds, await _alarms_of(client))
+
+
+async def _alarms_of(client: "Client") -> str:
+    try:
+        alarms = (await client.alarms()).alarms
+    except RaftKVError as error:
+        return f"Unable to fetch the alarm list: {error}"
+    return "Active Alarm(s): " + "".join(f"{rpc.AlarmType.Name(alarm.alarm)} " for alarm in alarms) if alarms else ""
