@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self
@@ -56,6 +56,7 @@ class Client:
         keepalive_after: Seconds of silence, while a call waits, after which the server is asked whether it is there.
         keepalive_timeout: Seconds after which a server that does not answer that is given up.
         rng: Chooses the first endpoint and the pauses between attempts.
+        open_channel: What carries the calls to an endpoint; None: HTTP/2 over TCP. For simulations and tests.
 
     Raises:
         ConfigError: An endpoint, a file or an id that cannot be.
@@ -74,6 +75,7 @@ class Client:
         keepalive_after: float = 1.0,
         keepalive_timeout: float = 2.0,
         rng: Random | None = None,
+        open_channel: Callable[[Endpoint], Channel] | None = None,
     ) -> None:
         self._tls = tls
         self._endpoints = parse_endpoints(endpoints, tls=tls is not None)
@@ -91,6 +93,7 @@ class Client:
                 max_message_bytes=max_message_bytes, keepalive_after=keepalive_after, keepalive_timeout=keepalive_timeout
             ),
         )
+        self._open_channel = open_channel or self._open_http2_channel
         self._session: Session | None = None
         self._closed = False
 
@@ -361,5 +364,5 @@ class Client:
         )
         return self._session
 
-    def _open_channel(self, endpoint: Endpoint) -> Channel:
+    def _open_http2_channel(self, endpoint: Endpoint) -> Channel:
         return Http2Channel(endpoint, self._dial_options)

@@ -49,6 +49,7 @@ STREAM_WINDOW_BYTES = 4 * 1024 * 1024
 CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024
 INITIAL_WINDOW_BYTES = 65_535  # what every connection starts with (RFC 9113, 6.9.2)
 PING_DATA = b"raftkv??"
+FIRST_FRAME_TYPES = {b"\x04", b"\x07", b""}  # SETTINGS, or GOAWAY right away; or the piece is too short to tell
 MAX_TIMEOUT_MS = 99_999_999  # gRPC allows eight digits
 
 
@@ -182,11 +183,14 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._keepalive.heard(self._loop.time())
+        if self._state is State.DIALLED and data[3:4] not in FIRST_FRAME_TYPES:
+            self.abort("what listens there is no gRPC server")
+            return
         passed, goaways = self._filter.feed(data)
         try:
             events = self._h2.receive_data(passed)
         except ProtocolError as error:
-            self.abort(f"HTTP/2 protocol error: {error}" if self.opened.done() else "what listens there is no gRPC server")
+            self.abort(f"HTTP/2 protocol error: {error}")
             return
         for event in events:
             handler = self._handlers.get(type(event))

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ class Http2Channel:
         except socket.gaierror as error:
             raise self._not_connected(f"the name does not resolve: {error.strerror}") from error
         except OSError as error:
-            raise self._not_connected((error.strerror or str(error)).lower()) from error
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise self._not_connected(reason) from error
 
     async def _open(self) -> Connection:
         """A connection on which the server has shown that it speaks HTTP/2."""

@@ -38,8 +38,8 @@ def as_bytes(data: Data) -> bytes:
     """The bytes of a key or value. Raises TypeError for anything that is neither text nor bytes (numbers, say)."""
     if isinstance(data, str):
         return data.encode()
-    if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data)
+    if isinstance(data, bytes):
+        return data
     raise TypeError(f"keys and values are str or bytes, not {type(data).__name__}")
 
 
