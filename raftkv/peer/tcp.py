@@ -68,16 +68,22 @@ class TcpPeers:
         self.tasks = tasks
         self.client_tls = client_tls
         self._server_tls = server_tls
-        self._server: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self._links: dict[int, _Link] = {}
         self._inbound: set[_Inbound] = set()
         self.receiver: Receiver
 
-    async def listen(self, listener: socket.socket, receiver: Receiver) -> None:
-        """Accepts peers on a bound socket and hands what they say to `receiver`."""
+    async def listen(self, host: str, port: int, receiver: Receiver) -> int:
+        """Accepts peers at an address and hands what they say to `receiver`; returns the port, which is chosen where it is 0.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
         self.receiver = receiver
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Inbound(self), sock=listener, ssl=self._server_tls)
+        listener = await loop.create_server(lambda: _Inbound(self), host, port, ssl=self._server_tls)
+        self._listeners.append(listener)
+        return int(listener.sockets[0].getsockname()[1])
 
     def set_members(self, addresses: Mapping[int, str]) -> None:
         wanted = {node_id: address for node_id, address in addresses.items() if node_id != self.this.node_id}
@@ -121,12 +127,12 @@ class TcpPeers:
         for link in self._links.values():
             link.close()
         self._links.clear()
-        if self._server is not None:
-            self._server.close()
+        for listener in self._listeners:
+            listener.close()
         for connection in list(self._inbound):
             connection.close()
-        if self._server is not None:
-            await self._server.wait_closed()
+        for listener in self._listeners:
+            await listener.wait_closed()
 
     # --- used by the connections ---
 

@@ -1,7 +1,6 @@
 """Real connections on loopback: messages arrive, strangers are refused, snapshots stream, closed connections are noticed."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
@@ -47,17 +46,22 @@ class Inbox:
 
 
 class Node:
-    """One end: peers, an inbox and a bound socket."""
+    """One end: peers and an inbox."""
 
     def __init__(self, node_id: int, tasks: asyncio.TaskGroup, cluster_id: int = 99) -> None:
         self.node_id = node_id
         self.inbox = Inbox()
         self.peers = TcpPeers(Self(cluster_id, node_id, "0"), tasks)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.port = 0
 
-    async def start(self, others: "Iterable[Node]") -> None:
-        await self.peers.listen(self.socket, self.inbox)
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def listen(self) -> None:
+        self.port = await self.peers.listen("127.0.0.1", self.port, self.inbox)
+
+    def meet(self, others: "Iterable[Node]") -> None:
         self.peers.set_members({node.node_id: node.address for node in others})
 
 
@@ -73,7 +77,9 @@ async def exchange(sender: Node, receiver: Node) -> Message:
 async def pair(tasks: asyncio.TaskGroup, **second: int) -> tuple[Node, Node]:
     a, b = Node(1, tasks), Node(2, tasks, **second)
     for node in (a, b):
-        await node.start([a, b])
+        await node.listen()
+    for node in (a, b):
+        node.meet([a, b])
     return a, b
 
 
@@ -91,13 +97,11 @@ async def test_a_closed_peer_is_noticed_and_found_again() -> None:
         a, b = await pair(tasks)
         await exchange(a, b)
         await exchange(b, a)
-        port = b.socket.getsockname()[1]
         await b.peers.close()
         assert await a.inbox.lost.get() == 2
         again = Node(2, tasks)
-        again.socket.close()
-        again.socket = socket.create_server(("127.0.0.1", port))
-        await again.start([a])
+        again.port = b.port
+        await again.listen()
         assert await exchange(a, again) == Heartbeat(1, 2, 1, 0)
         await a.peers.close()
         await again.peers.close()
@@ -106,7 +110,7 @@ async def test_a_closed_peer_is_noticed_and_found_again() -> None:
 async def test_what_cannot_be_sent_is_reported() -> None:
     async with asyncio.TaskGroup() as tasks:
         a = Node(1, tasks)
-        await a.start([])
+        await a.listen()
         a.peers.send([Heartbeat(1, 2, 1, 0)])
         assert a.inbox.unreachable == [2]
         await a.peers.close()
@@ -123,8 +127,8 @@ async def test_what_cannot_be_sent_is_reported() -> None:
 async def test_strangers_are_told_why_they_are_refused(hello: pb.Hello, reason: str) -> None:
     async with asyncio.TaskGroup() as tasks:
         a = Node(1, tasks)
-        await a.start([])
-        reader, writer = await asyncio.open_connection(*a.socket.getsockname())
+        await a.listen()
+        reader, writer = await asyncio.open_connection("127.0.0.1", a.port)
         writer.write(pack([hello.SerializeToString(), b"more"]))
         (answer,) = Deframer().feed(await reader.read())
         assert pb.Hello.FromString(answer).refusal == reason
@@ -135,7 +139,7 @@ async def test_strangers_are_told_why_they_are_refused(hello: pb.Hello, reason: 
 async def test_nonsense_ends_the_connection_and_nothing_else() -> None:
     async with asyncio.TaskGroup() as tasks:
         a, b = await pair(tasks)
-        reader, writer = await asyncio.open_connection(*a.socket.getsockname())
+        reader, writer = await asyncio.open_connection("127.0.0.1", a.port)
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         with suppress(ConnectionError):
             assert await reader.read() == b""

@@ -1,0 +1,272 @@
+"""One node as a process: everything is made here, and started and stopped in order.
+
+    start   data directory -> identity -> state -> Raft -> peers -> clients
+    stop    no new calls -> hand leadership over -> drain calls -> replica -> peers -> disk
+
+Settings come in, an exit comes out: `run` returns after a clean stop and raises what the node could not survive.
+"""
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+import uvloop
+
+from raftkv import __version__
+from raftkv.apply.machine import StateMachine
+from raftkv.clock import Clock, SystemClock
+from raftkv.config import ServerConfig, Url, parse_urls
+from raftkv.errors import ConfigError, RaftKVError, RequestError
+from raftkv.http2.options import Options
+from raftkv.http2.server import GrpcServer
+from raftkv.mvcc.steps import finish
+from raftkv.pb.command import SetMember
+from raftkv.pb.rpc import NOSPACE, AlarmRequest, CompactionRequest, Member
+from raftkv.peer.tcp import Self, TcpPeers
+from raftkv.raft.config import Config as RaftConfig
+from raftkv.raft.messages import Membership
+from raftkv.raft.raft import Raft
+from raftkv.rpc.body import ALARM, COMPACT, SET_MEMBER, body
+from raftkv.rpc.health import Health
+from raftkv.rpc.kv import Limits
+from raftkv.rpc.services import services
+from raftkv.server.bootstrap import cluster_id, first_members, member_id
+from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor
+from raftkv.server.quota import Quota
+from raftkv.server.replica import Parts, Replica, Settings
+from raftkv.storage.engine import Batch, Engine
+from raftkv.storage.identity import Identity, read_identity, save_identity
+from raftkv.storage.log import LogStore
+from raftkv.storage.overlay import Overlay
+from raftkv.storage.rocks import RocksEngine
+from raftkv.storage.thread import StorageThread
+from raftkv.telemetry import configure_logs
+
+log = structlog.get_logger(__name__)
+
+MESSAGE_OVERHEAD_BYTES = 512 * 1024
+"""What a gRPC message may have beyond the request's own limit, as in etcd."""
+HAND_OVER_S = 1.5
+DRAIN_S = 2.0
+"""Together with HAND_OVER_S well within the 5 s that a stop may take."""
+SWITCH_INTERVAL_S = 0.0005
+"""The storage thread needs the interpreter for moments only; with Python's 5 ms it would wait longer than the disk takes."""
+GC_THRESHOLD = 50_000
+"""Requests make few cycles; a full collection of a large heap would be a pause that clients see."""
+PUBLISH_RETRY_S = 0.5
+
+
+def run(config: ServerConfig) -> None:
+    """Runs one node until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: the settings do not fit this machine or this data directory.
+        StorageError: the disk failed.
+    """
+    configure_logs(config.log_level, config.log_format)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    uvloop.run(_Daemon(config).run())
+
+
+class _Daemon:
+    """The parts of one node, from start to stop."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._clock: Clock = SystemClock()
+        self._rng = random.Random(os.urandom(32))  # noqa: S311 (jitter and numbers that must differ, no secrets)
+        self._asked_to_stop: asyncio.Future[None]
+
+    async def run(self) -> None:
+        """Starts, waits, stops."""
+        loop = asyncio.get_running_loop()
+        self._asked_to_stop = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        engine = RocksEngine(self._config.directory)
+        storage = StorageThread(loop)
+        try:
+            await self._serve(engine, storage)
+        finally:
+            await storage.stop()
+            engine.close()
+        log.info("stopped")
+
+    async def _serve(self, engine: Engine, storage: StorageThread) -> None:
+        config, loop = self._config, asyncio.get_running_loop()
+        identity = identify(engine, config)
+        overlay = Overlay(engine)
+        machine = StateMachine(overlay)
+        finish(machine.load())
+        store_log = LogStore.open(engine)
+        parts = Parts(
+            raft=self._raft(identity, store_log, machine),
+            log=store_log,
+            machine=machine,
+            overlay=overlay,
+            engine=engine,
+            storage=storage,
+            clock=self._clock,
+            rng=self._rng,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            settings = Settings(
+                cluster_id=identity.cluster_id,
+                node_id=identity.node_id,
+                tick_s=config.heartbeat_interval / 1000,
+                snapshot_count=config.snapshot_count,
+                patience_s=5.0 + 2 * config.election_timeout / 1000,
+            )
+            replica = Replica(settings, parts, loop, tasks)
+            peers = TcpPeers(Self(identity.cluster_id, identity.node_id, __version__), tasks)
+            health = Health()
+            server = self._server(replica, health, engine)
+            for url in parse_urls(config.listen_peer_urls, "listen-peer-urls"):
+                with _listening_on(url, "listen-peer-urls"):
+                    await peers.listen(url.host, url.port, replica)
+            replica.start(peers)
+            for url in parse_urls(config.listen_client_urls, "listen-client-urls"):
+                with _listening_on(url, "listen-client-urls"):
+                    await server.listen(url.host, url.port)
+            log.info(
+                "serving", member=f"{identity.node_id:x}", cluster=f"{identity.cluster_id:x}", clients=config.listen_client_urls
+            )
+            background = [tasks.create_task(self._publish(replica)), tasks.create_task(self._compact(replica))]
+            _settle_memory()
+            await asyncio.wait([self._asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
+            log.info("stopping")
+            health.stop_serving()
+            for task in background:
+                task.cancel()
+            await self._leave(replica, server)
+            replica.stop()
+            await peers.close()
+        if replica.failed.done():
+            replica.failed.result()
+
+    def _raft(self, identity: Identity, store_log: LogStore, machine: StateMachine) -> Raft:
+        ticks = max(self._config.election_timeout // self._config.heartbeat_interval, 2)
+        return Raft(
+            RaftConfig(node_id=identity.node_id, election_ticks=ticks),
+            store_log,
+            random.Random(self._rng.getrandbits(64)),  # noqa: S311 (election jitter)
+            hard_state=store_log.hard_state,
+            membership=machine.membership,
+            applied=machine.applied_index,
+        )
+
+    def _server(self, replica: Replica, health: Health, engine: Engine) -> GrpcServer:
+        config = self._config
+        quota = Quota(config.quota_bytes, lambda: replica.store.size_in_use, lambda: _raise_no_space(replica))
+        limits = Limits(max_request_bytes=config.max_request_bytes, max_txn_ops=config.max_txn_ops)
+        options = Options(
+            max_message_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES, headers=(("raftkv-version", __version__),)
+        )
+        return GrpcServer(services(replica, health, quota, limits, engine.size), options=options)
+
+    def _stop(self) -> None:
+        if not self._asked_to_stop.done():
+            self._asked_to_stop.set_result(None)
+
+    async def _leave(self, replica: Replica, server: GrpcServer) -> None:
+        """The others should not have to find out by silence."""
+        if replica.failed.done():
+            await server.stop()
+            return
+        with suppress(RaftKVError, TimeoutError):
+            async with asyncio.timeout(HAND_OVER_S):
+                await replica.hand_over()
+        await server.stop(DRAIN_S)
+
+    async def _publish(self, replica: Replica) -> None:
+        """Tells the cluster this node's name and client URLs, where it does not know them yet."""
+        node_id = replica.settings.node_id
+        while True:
+            known = replica.members.get(node_id)
+            urls = [str(url) for url in self._config.client_urls]
+            if known is None or (known.name == self._config.name and list(known.clientURLs) == urls):
+                return
+            wanted = Member(
+                ID=node_id, name=self._config.name, peerURLs=known.peerURLs, clientURLs=urls, isLearner=known.isLearner
+            )
+            with suppress(RequestError):
+                await replica.propose(body(SET_MEMBER, SetMember(member=wanted).SerializeToString()))
+            await asyncio.sleep(PUBLISH_RETRY_S)
+
+    async def _compact(self, replica: Replica) -> None:
+        """Automatic compaction, proposed by whoever leads."""
+        retention = self._config.compaction_retention
+        if not retention:
+            return
+        revision = lambda: replica.store.revision  # noqa: E731 (one line, used twice)
+        compactor: PeriodicCompactor | RevisionCompactor
+        if self._config.auto_compaction_mode == "periodic":
+            compactor = PeriodicCompactor(retention, revision, self._clock)
+        else:
+            compactor = RevisionCompactor(int(retention), revision)
+        while True:
+            target = compactor.look()
+            if target > replica.store.compact_revision and replica.is_leader:
+                with suppress(RequestError):
+                    await replica.propose(body(COMPACT, CompactionRequest(revision=target).SerializeToString()))
+                    log.info("compacted", revision=target)
+            await asyncio.sleep(compactor.period_s)
+
+
+def identify(engine: Engine, config: ServerConfig) -> Identity:
+    """Who this node is: as its data says, or, where there is none, as a first member of a new cluster.
+
+    Raises:
+        ConfigError: there is no data, and no new cluster is to be formed.
+    """
+    found = read_identity(engine)
+    if found is not None:
+        return found
+    if config.initial_cluster_state != "new":
+        raise ConfigError(
+            f"--initial-cluster-state: {config.directory} holds no data of a member; "
+            "start with 'new', or with the data directory of the member"
+        )
+    members = first_members(config.members, config.initial_cluster_token)
+    own = member_id((str(url) for url in config.peer_urls), config.initial_cluster_token)
+    identity = Identity(cluster_id(members), own, config.name)
+    overlay = Overlay(engine)
+    StateMachine(overlay).bootstrap(Membership(voters=tuple(members)), list(members.values()))
+    batch = Batch(rows=overlay.seal())
+    save_identity(batch, identity)
+    engine.write(batch, sync=True)
+    return identity
+
+
+@contextmanager
+def _listening_on(url: Url, flag: str) -> Iterator[None]:
+    """Says which flag is to blame where an address cannot be had."""
+    if url.scheme != "http":
+        raise ConfigError(f"--{flag}: {url}: only http is served")
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"--{flag}: cannot listen on {url.address}: {error.strerror or error}") from error
+
+
+def _raise_no_space(replica: Replica) -> None:
+    """Tells the cluster that this node's quota is used up; whether it hears it at once does not matter."""
+    node_id = replica.settings.node_id
+    if (node_id, NOSPACE) in replica.machine.alarms:
+        return
+    request = AlarmRequest(action=AlarmRequest.ACTIVATE, memberID=node_id, alarm=NOSPACE)
+    with suppress(RequestError):
+        replica.propose(body(ALARM, request.SerializeToString())).add_done_callback(lambda future: future.exception())
+
+
+def _settle_memory() -> None:
+    """What is there now stays for the life of the process: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 100)

@@ -1,0 +1,122 @@
+"""etcdserverpb.KV: range, put, delete, transactions, compaction.
+
+Each handler: check what needs no state, admit, hand over. Writes go through the log as the bytes that came; reads look at
+the local state when they may. Answers are futures, so none of it costs a task.
+"""
+
+from asyncio import Future
+from collections.abc import Generator
+from dataclasses import dataclass
+from types import GeneratorType
+from typing import Any
+
+from raftkv.errors import RequestTooLargeError
+from raftkv.mvcc.checks import (
+    check_compaction,
+    check_delete_range,
+    check_put,
+    check_range,
+    check_txn,
+    is_read_only,
+    is_serializable,
+)
+from raftkv.pb import rpc
+from raftkv.rpc.body import COMPACT, DELETE_RANGE, PUT, TXN, body
+from raftkv.rpc.metadata import max_staleness_s, request_id
+from raftkv.rpc.method import Call, Kind, Method
+from raftkv.server.quota import Quota, cost_of_put, cost_of_txn
+from raftkv.server.replica import Replica
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest requests that are taken."""
+
+    max_request_bytes: int = 1536 * 1024
+    max_txn_ops: int = 128
+
+
+class KV:
+    """The service."""
+
+    def __init__(self, replica: Replica, quota: Quota, limits: Limits) -> None:
+        self._replica = replica
+        self._quota = quota
+        self._limits = limits
+
+    def methods(self) -> list[Method]:
+        """What it offers."""
+        return [
+            Method("/etcdserverpb.KV/Range", Kind.UNARY, rpc.RangeRequest, rpc.RangeResponse, self.range),
+            Method("/etcdserverpb.KV/Put", Kind.UNARY, rpc.PutRequest, rpc.PutResponse, self.put),
+            Method(
+                "/etcdserverpb.KV/DeleteRange",
+                Kind.UNARY,
+                rpc.DeleteRangeRequest,
+                rpc.DeleteRangeResponse,
+                self.delete_range,
+            ),
+            Method("/etcdserverpb.KV/Txn", Kind.UNARY, rpc.TxnRequest, rpc.TxnResponse, self.txn),
+            Method("/etcdserverpb.KV/Compact", Kind.UNARY, rpc.CompactionRequest, rpc.CompactionResponse, self.compact),
+        ]
+
+    def range(self, request: rpc.RangeRequest, call: Call) -> "Future[Any]":
+        """Reads keys: linearizable, serializable, or of bounded staleness."""
+        check_range(request)
+        return self._read(lambda: self._replica.store.range(request), call, serializable=request.serializable)
+
+    def put(self, request: rpc.PutRequest, call: Call) -> "Future[Any]":
+        """Sets a key."""
+        check_put(request)
+        self._quota.check(cost_of_put(request))
+        return self._write(PUT, call)
+
+    def delete_range(self, request: rpc.DeleteRangeRequest, call: Call) -> "Future[Any]":
+        """Deletes keys."""
+        check_delete_range(request)
+        return self._write(DELETE_RANGE, call)
+
+    def txn(self, request: rpc.TxnRequest, call: Call) -> "Future[Any]":
+        """Compares, then reads and writes atomically. One that only reads does not go through the log."""
+        check_txn(request, self._limits.max_txn_ops)
+        if is_read_only(request):
+            return self._read(lambda: self._replica.store.read_txn(request), call, serializable=is_serializable(request))
+        self._quota.check(cost_of_txn(request))
+        return self._write(TXN, call)
+
+    async def compact(self, request: rpc.CompactionRequest, call: Call) -> rpc.CompactionResponse:
+        """Forgets versions below a revision; `physical` waits until they are gone here."""
+        check_compaction(request)
+        response: rpc.CompactionResponse = await self._write(COMPACT, call)
+        if request.physical:
+            await self._replica.scrubbed()
+        return response
+
+    def _write(self, tag: bytes, call: Call) -> "Future[Any]":
+        if len(call.body) > self._limits.max_request_bytes:
+            raise RequestTooLargeError
+        return self._replica.propose(body(tag, call.body), request_id(call.metadata))
+
+    def _read(self, look: Any, call: Call, *, serializable: bool) -> "Future[Any]":
+        def work() -> Any:
+            revision = self._replica.store.revision
+            response = look()
+            if isinstance(response, GeneratorType):
+                return self._filled_later(response, revision)
+            return self._filled(response, revision)
+
+        if serializable:
+            return self._replica.read_local(work)
+        staleness = max_staleness_s(call.metadata)
+        if staleness is not None:
+            return self._replica.read_bounded(work, staleness)
+        return self._replica.read(work)
+
+    def _filled(self, response: Any, revision: int) -> Any:
+        header = response.header
+        self._replica.fill(header)
+        header.revision = revision
+        return response
+
+    def _filled_later(self, steps: Generator[None, None, Any], revision: int) -> Generator[None, None, Any]:
+        return self._filled((yield from steps), revision)

@@ -1,0 +1,100 @@
+"""From committed entries to answers.
+
+Entries are applied in order, many in one pass and a bounded time in one turn of the loop; a single long one (a delete of a
+million keys) is continued in the next turns, and nobody sees it half done.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import GeneratorType
+
+from raftkv.apply.machine import StateMachine
+from raftkv.apply.outcome import Outcome
+from raftkv.clock import Clock
+from raftkv.mvcc.steps import Steps
+from raftkv.raft.messages import Entry
+from raftkv.server.proposals import Proposals
+from raftkv.storage.overlay import Overlay
+
+TURN_SHARE_S = 0.005
+"""Time that applying may take in one turn of the loop."""
+LOOK_AT_CLOCK_EVERY = 16
+MAX_PENDING_BYTES = 64 * 1024 * 1024
+"""Rows that may wait for the disk before applying is held back."""
+
+
+class Applier:
+    """Applies what Raft has committed and answers who waits for it."""
+
+    def __init__(
+        self,
+        machine: StateMachine,
+        overlay: Overlay,
+        proposals: Proposals,
+        clock: Clock,
+        *,
+        node_id: int,
+        answer: Callable[[Outcome, int], None],
+    ) -> None:
+        """`answer` is called with every outcome whose proposal was made here, and the proposal's number."""
+        self._machine = machine
+        self._overlay = overlay
+        self._proposals = proposals
+        self._clock = clock
+        self._node_id = node_id
+        self._answer = answer
+        self._backlog: deque[Entry] = deque()
+        self._long: tuple[Entry, Steps[Outcome]] | None = None
+
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """More committed entries, in order."""
+        self._backlog.extend(entries)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is left to apply."""
+        return bool(self._backlog) or self._long is not None
+
+    def clear(self) -> None:
+        """Forgets what was to be applied: a snapshot has replaced the state."""
+        self._backlog.clear()
+        self._long = None
+
+    def run(self) -> bool:
+        """Applies for one turn's share of time. True if anything was applied to its end."""
+        before = self._machine.applied_index
+        end = self._clock.now() + TURN_SHARE_S
+        count = 0
+        while self.busy and self._overlay.pending_bytes < MAX_PENDING_BYTES:
+            if self._long is not None:
+                self._continue_long()
+            else:
+                self._apply(self._backlog.popleft())
+            count += 1
+            if (count % LOOK_AT_CLOCK_EVERY == 0 or self._long is not None) and self._clock.now() >= end:
+                break
+        if self._machine.applied_index == before:
+            return False
+        self._machine.record_progress()
+        return True
+
+    def _apply(self, entry: Entry) -> None:
+        self._proposals.term_applied(entry.term)
+        outcome = self._machine.apply(entry)
+        if isinstance(outcome, GeneratorType):
+            self._long = (entry, outcome)
+        else:
+            assert isinstance(outcome, Outcome)
+            self._finish(outcome)
+
+    def _continue_long(self) -> None:
+        assert self._long is not None
+        try:
+            next(self._long[1])
+        except StopIteration as end:
+            self._long = None
+            self._finish(end.value)
+
+    def _finish(self, outcome: Outcome) -> None:
+        if outcome.proposer == self._node_id:
+            self._answer(outcome, outcome.proposal)

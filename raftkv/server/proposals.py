@@ -1,0 +1,143 @@
+"""Commands on their way through the log, and who waits for them.
+
+    queued ---offer---> bound to a term ---applied---> answered
+       ^                      |
+       '---- a later term was committed: it never will be applied, so it is safe to offer it again
+
+That last arrow makes a change of leader invisible to clients. It rests on two facts: the leader takes a forwarded proposal
+only in the term it was bound to (raft.messages.Propose), and terms never fall along the log (Raft paper, 5.3). So when an
+entry of a later term is applied, every proposal bound to an earlier one and not yet applied is dead.
+"""
+
+from asyncio import AbstractEventLoop, Future
+from collections import deque
+
+from google.protobuf.message import Message
+
+from raftkv.errors import LeaderFailureTimeoutError, RequestError, RequestTimeoutError, StoppedError, TooManyRequestsError
+from raftkv.pb.command import Command, RequestId
+
+UNBOUND = 0
+"""The term of a proposal that no leader has been asked to append."""
+
+
+class Proposal:
+    """One command that somebody here waits for."""
+
+    __slots__ = ("data", "deadline", "future", "identifier", "offers", "term")
+
+    def __init__(self, identifier: int, data: bytes, future: "Future[Message]", deadline: float) -> None:
+        self.identifier = identifier
+        self.data = data
+        self.future = future
+        self.deadline = deadline
+        self.term = UNBOUND
+        self.offers = 0
+
+
+class Proposals:
+    """All proposals of this node, in the order in which they came; all have the same patience, so also in that of their deadlines."""
+
+    def __init__(self, node_id: int, first_identifier: int, loop: AbstractEventLoop, *, limit: int, patience_s: float) -> None:
+        """`first_identifier` must not repeat one of an earlier life of this node: entries of that life may still be applied."""
+        self._head = Command(proposer=node_id).SerializeToString()
+        self._next = first_identifier
+        self._loop = loop
+        self._limit = limit
+        self._patience_s = patience_s
+        self._pending: dict[int, Proposal] = {}
+        self._queue: deque[Proposal] = deque()
+        self._newest_term = UNBOUND
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def queued(self) -> bool:
+        """Whether something waits to be offered."""
+        return bool(self._queue)
+
+    def add(self, body: bytes, now: float, *, request_id: RequestId | None = None) -> "Future[Message]":
+        """Queues a command whose encoded body field is `body`; the future gets the answer or a RequestError.
+
+        Raises:
+            TooManyRequestsError: too many wait already.
+        """
+        if len(self._pending) >= self._limit:
+            raise TooManyRequestsError
+        identifier = self._next
+        self._next += 1
+        head = Command(proposal=identifier, request_id=request_id).SerializeToString()
+        future: Future[Message] = self._loop.create_future()
+        proposal = Proposal(identifier, self._head + head + body, future, now + self._patience_s)
+        self._pending[identifier] = proposal
+        self._queue.append(proposal)
+        return future
+
+    def take_queued(self, max_bytes: int) -> list[Proposal]:
+        """The next proposals to offer, in order: at least one if any is queued, at most `max_bytes` of data."""
+        taken: list[Proposal] = []
+        room = max_bytes
+        queue = self._queue
+        while queue and (room >= len(queue[0].data) or not taken):
+            proposal = queue.popleft()
+            if proposal.future.done():  # the caller gave up before anybody was asked
+                self._pending.pop(proposal.identifier, None)
+                continue
+            room -= len(proposal.data)
+            taken.append(proposal)
+        return taken
+
+    def put_back(self, proposals: list[Proposal]) -> None:
+        """Nobody took these: they stay first in the queue."""
+        self._queue.extendleft(reversed(proposals))
+
+    def bind(self, proposals: list[Proposal], term: int) -> None:
+        """These were offered to the leader of `term`."""
+        for proposal in proposals:
+            proposal.term = term
+            proposal.offers += 1
+
+    def term_applied(self, term: int) -> bool:
+        """An entry of `term` is being applied: what was bound to an earlier one is offered again. True if there was any."""
+        if term <= self._newest_term:
+            return False
+        self._newest_term = term
+        dead = [p for p in self._pending.values() if UNBOUND < p.term < term]
+        for proposal in dead:
+            proposal.term = UNBOUND
+        self._queue.extendleft(reversed(dead))
+        return bool(dead)
+
+    def answer(self, identifier: int) -> "Future[Message] | None":
+        """The future of a proposal that was applied, if somebody still waits."""
+        proposal = self._pending.pop(identifier, None)
+        if proposal is None or proposal.future.done():
+            return None
+        return proposal.future
+
+    def expire(self, now: float) -> None:
+        """Fails what has waited too long. It may still be applied."""
+        expired: list[Proposal] = []
+        for proposal in self._pending.values():
+            if proposal.deadline > now:
+                break
+            expired.append(proposal)
+        if not expired:
+            return
+        for proposal in expired:
+            del self._pending[proposal.identifier]
+            _fail(proposal, LeaderFailureTimeoutError() if proposal.offers > 1 else RequestTimeoutError())
+        self._queue = deque(p for p in self._queue if p.identifier in self._pending)
+
+    def stop(self) -> None:
+        """Fails everything: this node is going away."""
+        for proposal in self._pending.values():
+            _fail(proposal, StoppedError())
+        self._pending.clear()
+        self._queue.clear()
+
+
+def _fail(proposal: Proposal, error: RequestError) -> None:
+    if not proposal.future.done():
+        proposal.future.set_exception(error)

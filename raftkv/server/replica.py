@@ -1,0 +1,462 @@
+"""One replica: raft/ driven by a disk, a network and a clock, with the state machine behind it.
+
+Whatever happens in one turn of the loop (requests, messages, a finished sync) is answered together at the end of that turn:
+
+    turn:  offer proposals, begin a read round
+           Ready -> send what may leave, hand the rest to the disk
+           apply what is committed, answer who waits
+           serve reads whose index is applied
+
+So there is one message per peer, one batch on the disk and one pass of apply per turn, however many requests came in. While
+the disk syncs, turns go on; at most one sync is under way, and what waits for it leaves when it is done.
+
+Everything here runs on the event loop's thread. The replica knows only Clock, Engine, Storage and Peers, so the simulator
+runs this very code.
+"""
+
+from asyncio import AbstractEventLoop, Future, TaskGroup, TimerHandle
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import structlog
+
+from raftkv.apply.machine import StateMachine
+from raftkv.apply.outcome import Outcome
+from raftkv.clock import Clock
+from raftkv.errors import (
+    ProposalDroppedError,
+    ReadDroppedError,
+    StoppedError,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from raftkv.mvcc.store import Store
+from raftkv.pb.command import RequestId
+from raftkv.pb.rpc import Member, ResponseHeader
+from raftkv.peer.peers import Peers
+from raftkv.raft.messages import NO_NODE, EntryKind, InstallSnapshot, Message
+from raftkv.raft.raft import Raft
+from raftkv.raft.ready import Persist, Ready
+from raftkv.server.applier import Applier
+from raftkv.server.proposals import Proposals
+from raftkv.server.reads import ReadRounds
+from raftkv.server.scrubber import Scrubber
+from raftkv.server.slices import Slices
+from raftkv.server.snapshots import Incoming, Outgoing
+from raftkv.server.writer import Writer
+from raftkv.storage.engine import Engine
+from raftkv.storage.log import LogStore
+from raftkv.storage.overlay import Overlay
+from raftkv.storage.thread import Storage
+
+log = structlog.get_logger(__name__)
+
+MAX_OFFER_BYTES = 1024 * 1024
+"""Proposals given to Raft in one go; the next go follows in the same turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a replica behaves."""
+
+    cluster_id: int
+    node_id: int
+    tick_s: float = 0.1
+    """One heartbeat interval."""
+    snapshot_count: int = 10_000
+    """Applied entries after which the log is shortened."""
+    catch_up_entries: int = 5_000
+    """Applied entries that stay in the log for slow followers."""
+    patience_s: float = 7.0
+    """How long a request may wait for the cluster (etcd: 5 s and two election timeouts)."""
+    max_pending: int = 20_000
+    """Writes, and reads, that may wait at once."""
+    max_apply_gap: int = 5_000
+    """Committed entries not yet applied above which writes are refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a replica is made of."""
+
+    raft: Raft
+    log: LogStore
+    machine: StateMachine
+    overlay: Overlay
+    engine: Engine
+    storage: Storage
+    clock: Clock
+    rng: Random
+
+
+class Replica:
+    """A member of the cluster."""
+
+    def __init__(self, settings: Settings, parts: Parts, loop: AbstractEventLoop, tasks: TaskGroup) -> None:
+        self.settings = settings
+        self.machine = parts.machine
+        self.failed: Future[None] = loop.create_future()
+        """Gets the exception that this node cannot survive."""
+        self._leader_waiter: Future[None] | None = None
+        self._raft = parts.raft
+        self._clock = parts.clock
+        self._loop = loop
+        self._peers: Peers
+        self._stopped = False
+        self._turn_due = False
+        self._leader = NO_NODE
+        self._ticker: TimerHandle | None = None
+        # Numbers of an earlier life must not come back: entries and answers that carry them may still be under way.
+        life = parts.rng.getrandbits(43) << 20
+        patience = {"limit": settings.max_pending, "patience_s": settings.patience_s}
+        self._proposals = Proposals(settings.node_id, life, loop, **patience)  # type: ignore[arg-type] # int and float
+        self._reads = ReadRounds(settings.node_id, life, **patience)  # type: ignore[arg-type] # as above
+        self._slices = Slices(loop, parts.clock)
+        self._writer = Writer(
+            parts.engine, parts.log, parts.overlay, parts.storage, loop, synced=self._synced, failed=self.fail
+        )
+        self._applier = Applier(
+            parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer
+        )
+        self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
+        self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
+        self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived)
+        self._overlay = parts.overlay
+        self._compacted_at = parts.log.start[0]
+        self._addresses: dict[int, str] = {}
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    def start(self, peers: Peers) -> None:
+        """Begins to take part."""
+        self._peers = peers
+        self._outgoing.peers = peers
+        self._members_changed()
+        self._ticker = self._loop.call_later(self.settings.tick_s, self._tick)
+        self._scrubber.wake()
+        if self._raft.membership.voters == (self.settings.node_id,):
+            self._raft.campaign()  # there is nobody to wait for
+        self.wake()
+
+    def stop(self) -> None:
+        """Takes no further part; waiting requests are failed, what is applied is flushed to the disk."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._proposals.stop()
+        self._reads.stop()
+        self._slices.stop()
+        self._scrubber.stop()
+        if not self.failed.done():
+            self._writer.flush()
+
+    def fail(self, error: BaseException) -> None:
+        """This node cannot go on: its disk or its code failed."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
+        self.stop()
+
+    # --- facts -------------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """The key-value store, for reading."""
+        return self.machine.store
+
+    @property
+    def leader(self) -> int:
+        """The leader that this node knows, or NO_NODE."""
+        return self._raft.leader
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this node leads."""
+        return self._raft.leader == self.settings.node_id
+
+    @property
+    def is_learner(self) -> bool:
+        """Whether this node has no vote."""
+        return self.settings.node_id in self.machine.membership.learners
+
+    @property
+    def term(self) -> int:
+        """The current term."""
+        return self._raft.term
+
+    @property
+    def commit_index(self) -> int:
+        """The last committed entry that this node knows of."""
+        return self._raft.commit
+
+    def fill(self, header: ResponseHeader) -> None:
+        """Sets what every header says about this node; the revision is the caller's."""
+        header.cluster_id = self.settings.cluster_id
+        header.member_id = self.settings.node_id
+        header.raft_term = self._raft.term
+
+    # --- requests ----------------------------------------------------------------------------------------------
+
+    def propose(self, body: bytes, request_id: RequestId | None = None) -> "Future[Any]":
+        """Sends a command (an encoded body field of command.Command) through the log.
+
+        The future gets the answer, with its header filled, when the command is applied here.
+
+        Raises:
+            TooManyRequestsError: too much is waiting already.
+            StoppedError: the node is stopping.
+        """
+        if self._stopped:
+            raise StoppedError
+        if self._raft.commit - self.machine.applied_index > self.settings.max_apply_gap:
+            raise TooManyRequestsError
+        future = self._proposals.add(body, self._clock.now(), request_id=request_id)
+        self.wake()
+        return future
+
+    def read(self, work: Callable[[], Any]) -> "Future[Any]":
+        """A linearizable read: `work` looks at the local state when it holds all that was committed by now.
+
+        The future gets what `work` returns, in slices if that is a generator.
+        """
+        if self._stopped:
+            raise StoppedError
+        future = self._loop.create_future()
+        self._reads.add(lambda: self._look(work, future), future, self._clock.now())
+        self.wake()
+        return future
+
+    def read_local(self, work: Callable[[], Any]) -> "Future[Any]":
+        """A serializable read: `work` looks at the local state as it is."""
+        future = self._loop.create_future()
+        self._look(work, future)
+        return future
+
+    def read_bounded(self, work: Callable[[], Any], max_staleness_s: float) -> "Future[Any]":
+        """A read of local state that contains all that was committed `max_staleness_s` ago.
+
+        No clocks are compared: a finished read round proves that the state is as fresh as the round's beginning.
+        """
+        if self._clock.now() - self._reads.fresh_at <= max_staleness_s:
+            return self.read_local(work)
+        return self.read(work)
+
+    def _look(self, work: Callable[[], Any], future: "Future[Any]") -> None:
+        if self._incoming.installing:
+            future.set_exception(UnavailableError("raftkv: installing a snapshot"))
+        else:
+            self._slices.answer(work, future)
+
+    async def scrubbed(self) -> None:
+        """Returns when everything that was compacted is gone from the tables."""
+        await self._scrubber.done()
+
+    async def hand_over(self) -> None:
+        """Gives leadership away, to the voter that is furthest along; returns when another leads, or at once if there is none.
+
+        Raises:
+            TransferDroppedError: this node lost leadership meanwhile.
+        """
+        while self.is_leader and (target := self._successor()) != NO_NODE:
+            self._raft.transfer_leadership(target)
+            self.wake()
+            self._leader_waiter = self._loop.create_future()
+            await self._leader_waiter
+
+    def _successor(self) -> int:
+        others = [(peer.match_index, node_id) for node_id, peer in self._raft.status().peers.items() if self._may_lead(node_id)]
+        return max(others)[1] if others else NO_NODE
+
+    def _may_lead(self, node_id: int) -> bool:
+        return node_id != self.settings.node_id and node_id in self.machine.membership.voters
+
+    # --- the network speaks (Receiver) -----------------------------------------------------------------------------
+
+    def receive(self, message: Message) -> None:
+        if self._stopped:
+            return
+        self._raft.step(message)
+        self.wake()
+
+    def peer_lost(self, node_id: int) -> None:
+        if not self._stopped:
+            self._raft.peer_lost(node_id)
+            self.wake()
+
+    def peer_unreachable(self, node_id: int) -> None:
+        if not self._stopped:
+            self._raft.report_unreachable(node_id)
+
+    async def receive_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
+        await self._incoming.receive(message, frames)
+
+    # --- the turn ------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something happened: one turn follows, at the end of what the loop is doing now."""
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        if self._stopped:
+            return
+        try:
+            self._offer()
+            self._begin_read()
+            if self._raft.has_ready():
+                self._handle(self._raft.ready())
+            self._apply()
+            self._notice_leader()
+            if self._raft.has_ready() or self._applier.busy:
+                self.wake()
+        except BaseException as error:  # noqa: BLE001 (a bug of ours or a broken disk: the node must not go on)
+            self.fail(error)
+
+    def _offer(self) -> None:
+        while self._proposals.queued:
+            batch = self._proposals.take_queued(MAX_OFFER_BYTES)
+            if not batch:
+                return
+            try:
+                term = self._raft.propose([(EntryKind.NORMAL, proposal.data) for proposal in batch])
+            except ProposalDroppedError:
+                self._proposals.put_back(batch)  # the next tick tries again
+                return
+            self._proposals.bind(batch, term)
+
+    def _begin_read(self) -> None:
+        if not self._reads.waiting:
+            return
+        context = self._reads.begin(self._clock.now())
+        try:
+            self._raft.read_index(context)
+        except ReadDroppedError:
+            self._reads.give_up(context)
+
+    def _handle(self, ready: Ready) -> None:
+        if ready.messages:
+            self._send(ready.messages)
+        if ready.persist is not None:
+            self._persist(ready.persist)
+        for context in ready.lost_reads:
+            self._reads.give_up(context)
+        applied = self.machine.applied_index
+        for context, index in ready.reads:
+            self._reads.confirmed(context, index, applied)
+        if ready.committed:
+            self._applier.extend(ready.committed)
+
+    def _send(self, messages: "list[Message]") -> None:
+        snapshots = [message for message in messages if isinstance(message, InstallSnapshot)]
+        for message in snapshots:
+            self._outgoing.send(message)
+        if snapshots:
+            messages = [message for message in messages if not isinstance(message, InstallSnapshot)]
+        self._peers.send(messages)
+
+    def _persist(self, persist: Persist) -> None:
+        if persist.snapshot is not None:
+            self._applier.clear()
+            receiver = self._incoming.take(persist.snapshot)
+            self._writer.install(persist, receiver, lambda: self._swapped(persist))
+        elif not self._writer.persist(persist):
+            self._synced(persist)
+
+    def _synced(self, persist: Persist) -> None:
+        if self._stopped:
+            return
+        self._raft.persisted(persist)
+        if persist.messages:
+            self._send(persist.messages)
+        self.wake()
+
+    def _apply(self) -> None:
+        if not self._applier.busy or self._incoming.installing:
+            return
+        if not self._applier.run():
+            return
+        applied = self.machine.applied_index
+        self._raft.applied_to(applied)
+        self._reads.applied(applied)
+        self._writer.linger()
+        self._scrubber.wake()
+        self._members_changed()
+        if applied - self._compacted_at >= self.settings.snapshot_count + self.settings.catch_up_entries:
+            self._compact_log(applied - self.settings.catch_up_entries)
+
+    def _answer(self, outcome: Outcome, proposal: int) -> None:
+        future = self._proposals.answer(proposal)
+        if future is None:
+            return
+        if outcome.error is not None:
+            future.set_exception(outcome.error)
+        else:
+            response: Any = outcome.response
+            if response is not None:
+                self.fill(response.header)
+            future.set_result(response)
+
+    def _compact_log(self, index: int) -> None:
+        self._raft.compact(index)
+        self._writer.compact_log(index)
+        self._compacted_at = index
+
+    def _tick(self) -> None:
+        now = self._clock.now()
+        self._ticker = self._loop.call_later(self.settings.tick_s, self._tick)
+        self._raft.tick()
+        self._proposals.expire(now)
+        self._reads.expire(now)
+        self.wake()
+
+    def _notice_leader(self) -> None:
+        if (leader := self._raft.leader) != self._leader:
+            self._leader = leader
+            log.info("leader changed", leader=f"{leader:x}", term=self._raft.term)
+            if self._leader_waiter is not None and not self._leader_waiter.done():
+                self._leader_waiter.set_result(None)
+
+    # --- snapshots -----------------------------------------------------------------------------------------------
+
+    def _snapshot_sent(self, target: int, *, ok: bool) -> None:
+        if not self._stopped:
+            self._raft.report_snapshot(target, ok=ok)
+            self.wake()
+
+    def _snapshot_arrived(self, message: InstallSnapshot) -> None:
+        self._raft.step(message)
+        self.wake()
+
+    def _swapped(self, persist: Persist) -> None:
+        """The tables are the snapshot's now; the state machine reads them anew."""
+        self._scrubber.forget()
+        loaded: Future[None] = self._loop.create_future()
+        loaded.add_done_callback(lambda _: self._installed(persist))
+        self._slices.answer(self.machine.load, loaded)
+
+    def _installed(self, persist: Persist) -> None:
+        assert persist.snapshot is not None
+        self._compacted_at = persist.snapshot.index
+        self._incoming.installed()
+        self._members_changed()
+        self._synced(persist)
+
+    # --- members -------------------------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> Mapping[int, Member]:
+        """All members, as of the last applied entry."""
+        return self.machine.members
+
+    def _members_changed(self) -> None:
+        addresses = {
+            member.ID: member.peerURLs[0].partition("://")[2] for member in self.machine.members.values() if member.peerURLs
+        }
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self._peers.set_members(addresses)

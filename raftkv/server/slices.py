@@ -1,0 +1,81 @@
+"""Long reads, a slice at a time: however much a request asks for, the loop is never held for long.
+
+The mvcc store hands out a generator where an answer takes more than a slice of work. All that are under way take turns,
+one slice each, until the turn's share of time is used.
+"""
+
+from asyncio import AbstractEventLoop, Future
+from collections import deque
+from collections.abc import Callable, Generator
+from types import GeneratorType
+from typing import Any
+
+from raftkv.clock import Clock
+from raftkv.errors import RequestError, TooManyRequestsError
+
+TURN_SHARE_S = 0.003
+"""Time that long reads may take in one turn of the loop."""
+MAX_UNDER_WAY = 256
+"""Each holds a view of the database; more are refused."""
+
+Steps = Generator[None, None, Any]
+
+
+class Slices:
+    """The long reads under way on this node."""
+
+    def __init__(self, loop: AbstractEventLoop, clock: Clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._under_way: deque[tuple[Steps, Future[Any]]] = deque()
+
+    def answer(self, work: Callable[[], Any], future: "Future[Any]") -> None:
+        """Gives `future` what `work` returns, or what the generator that it returns returns in the end."""
+        try:
+            result = work()
+            if isinstance(result, GeneratorType):
+                self._start(result, future)
+            else:
+                future.set_result(result)
+        except RequestError as error:
+            future.set_exception(error)
+
+    def _start(self, steps: Steps, future: "Future[Any]") -> None:
+        if len(self._under_way) >= MAX_UNDER_WAY:
+            raise TooManyRequestsError
+        self._under_way.append((steps, future))
+        if len(self._under_way) == 1:
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        end = self._clock.now() + TURN_SHARE_S
+        while self._under_way:
+            steps, future = self._under_way.popleft()
+            if not future.done() and not _step(steps, future):
+                self._under_way.append((steps, future))
+            elif future.cancelled():
+                steps.close()
+            if self._clock.now() >= end:
+                break
+        if self._under_way:
+            self._loop.call_soon(self._turn)
+
+    def stop(self) -> None:
+        """Forgets what is under way; the callers are failed by whoever stops the node."""
+        while self._under_way:
+            steps, future = self._under_way.popleft()
+            steps.close()
+            future.cancel()
+
+
+def _step(steps: Steps, future: "Future[Any]") -> bool:
+    """One slice; True when the answer is there."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        future.set_result(end.value)
+    except RequestError as error:
+        future.set_exception(error)
+    else:
+        return False
+    return True

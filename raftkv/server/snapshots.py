@@ -1,0 +1,195 @@
+"""Snapshots between nodes: a follower that needs entries which are compacted gets the whole state instead.
+
+    leader:    InstallSnapshot from Raft -> freeze the state -> stream it -> tell Raft how it went
+    follower:  stream -> staged rows -> InstallSnapshot to Raft -> Persist.snapshot -> swap the rows in -> load them
+
+A frozen view costs nothing but old files that stay for its sake; rows are read and written a chunk at a time on the storage
+thread, between the log's own writes.
+"""
+
+from asyncio import AbstractEventLoop, Future, TaskGroup
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from raftkv.apply.progress import read_snapshot_point
+from raftkv.errors import PeerError
+from raftkv.pb import raft as pb
+from raftkv.peer.peers import Peers
+from raftkv.raft.messages import InstallSnapshot, Snapshot
+from raftkv.storage.engine import Engine
+from raftkv.storage.snapshot import SnapshotMessage, SnapshotReceiver, snapshot_messages
+from raftkv.storage.thread import Storage
+
+log = structlog.get_logger(__name__)
+
+INSTALL_PATIENCE_S = 30.0
+"""What Raft and the disk may take to install a snapshot that has arrived."""
+
+T = TypeVar("T")
+
+
+async def on_storage(storage: Storage, loop: AbstractEventLoop, job: Callable[[], T]) -> T:
+    """Runs a blocking job on the storage thread and returns what it returns."""
+    future: Future[T] = loop.create_future()
+
+    def done(result: T | BaseException) -> None:
+        if future.done():
+            return
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    storage.submit(job, done)
+    return await future
+
+
+class Finished(Protocol):
+    """Told how the sending of a snapshot went."""
+
+    def __call__(self, target: int, *, ok: bool) -> None: ...
+
+
+class Outgoing:
+    """Snapshots on their way to followers: at most one to each."""
+
+    def __init__(
+        self, engine: Engine, storage: Storage, loop: AbstractEventLoop, tasks: TaskGroup, *, finished: Finished
+    ) -> None:
+        self.peers: Peers
+        self._engine = engine
+        self._storage = storage
+        self._loop = loop
+        self._tasks = tasks
+        self._finished = finished
+        self._under_way: set[int] = set()
+
+    def send(self, message: InstallSnapshot) -> None:
+        """Starts to stream the state to the target of `message`."""
+        if message.target not in self._under_way:
+            self._under_way.add(message.target)
+            self._tasks.create_task(self._stream(message), name=f"snapshot to {message.target:x}")
+
+    async def _stream(self, message: InstallSnapshot) -> None:
+        ok = False
+        try:
+            await self._send_state(message)
+            ok = True
+        except PeerError as error:
+            log.warning("snapshot not sent", target=f"{message.target:x}", reason=str(error))
+        finally:
+            self._under_way.discard(message.target)
+            self._finished(message.target, ok=ok)
+
+    async def _send_state(self, message: InstallSnapshot) -> None:
+        view = await on_storage(self._storage, self._loop, self._engine.view)
+        try:
+            # The state may be further than what Raft asked for: say what is really sent.
+            point = read_snapshot_point(view)
+            log.info("sending snapshot", target=f"{message.target:x}", index=point.index)
+            messages = snapshot_messages(view, point)
+            await self.peers.send_snapshot(replace(message, snapshot=point), self._frames(messages))
+        finally:
+            await on_storage(self._storage, self._loop, view.release)
+
+    async def _frames(self, messages: Iterator[SnapshotMessage]) -> AsyncIterator[bytes]:
+        def chunk() -> bytes:
+            message = next(messages, None)
+            return b"" if message is None else message.SerializeToString()
+
+        while frame := await on_storage(self._storage, self._loop, chunk):
+            yield frame
+
+
+class Incoming:
+    """The snapshot that this node receives: at most one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        storage: Storage,
+        loop: AbstractEventLoop,
+        *,
+        arrived: Callable[[InstallSnapshot], None],
+    ) -> None:
+        """`arrived` gives Raft the message whose rows are all staged."""
+        self._engine = engine
+        self._storage = storage
+        self._loop = loop
+        self._arrived = arrived
+        self._receiving = False
+        self._staged: SnapshotReceiver | None = None
+        self._done: Future[None] | None = None
+        self.installing = False
+        """From the moment Raft accepts a snapshot until it is loaded: the local state must not be read."""
+
+    async def receive(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
+        """Stages the rows, hands the message to Raft, and returns when the snapshot is installed."""
+        if self._receiving:
+            raise PeerError("another snapshot is being received")
+        self._receiving = True
+        try:
+            receiver = await self._stage(message, frames)
+            await self._install(message, receiver)
+        finally:
+            self._receiving = False
+
+    async def _stage(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> SnapshotReceiver:
+        receiver: SnapshotReceiver | None = None
+        try:
+            async for frame in frames:
+                if receiver is None:
+                    head = pb.SnapshotHead.FromString(frame)
+                    receiver = await self._run(partial(SnapshotReceiver, self._engine, head))
+                else:
+                    rows = pb.SnapshotRows.FromString(frame)
+                    await self._run(partial(receiver.add, rows))
+                if receiver.complete:
+                    break
+        except DecodeError as error:
+            raise PeerError("the snapshot has rows that do not parse") from error
+        if receiver is None or not receiver.complete:
+            raise PeerError("the snapshot broke off")
+        if receiver.snapshot != message.snapshot:
+            raise PeerError("the snapshot is not the one that was announced")
+        return receiver
+
+    async def _install(self, message: InstallSnapshot, receiver: SnapshotReceiver) -> None:
+        self._staged = receiver
+        self._done = self._loop.create_future()
+        patience = self._loop.call_later(INSTALL_PATIENCE_S, self._refuse)
+        try:
+            self._arrived(message)
+            await self._done
+        finally:
+            patience.cancel()
+            if self._staged is receiver:  # Raft did not want it
+                self._staged = None
+                await self._run(receiver.abandon)
+
+    def _refuse(self) -> None:
+        if self._done is not None and not self._done.done() and not self.installing:
+            self._done.set_exception(PeerError("this node does not need the snapshot"))
+
+    def take(self, snapshot: Snapshot) -> SnapshotReceiver:
+        """Raft wants this snapshot: its staged rows."""
+        receiver = self._staged
+        assert receiver is not None, "Raft takes only what was staged"
+        assert receiver.snapshot == snapshot, "Raft takes only what was staged"
+        self._staged = None
+        self.installing = True
+        return receiver
+
+    def installed(self) -> None:
+        """The rows are the state now, and loaded."""
+        self.installing = False
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
+
+    async def _run(self, job: Callable[[], T]) -> T:
+        return await on_storage(self._storage, self._loop, job)

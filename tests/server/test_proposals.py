@@ -1,0 +1,112 @@
+"""Proposals: offered in order, offered again when their term is over, answered once, failed when patience ends."""
+
+import asyncio
+
+import pytest
+
+from raftkv.errors import LeaderFailureTimeoutError, RequestTimeoutError, StoppedError, TooManyRequestsError
+from raftkv.pb.command import Command, RequestId
+from raftkv.pb.rpc import PutRequest
+from raftkv.rpc.body import PUT, body
+from raftkv.server.proposals import Proposal, Proposals
+
+MEGABYTE = 1 << 20
+
+
+def proposals(limit: int = 100) -> Proposals:
+    return Proposals(7, 1000, asyncio.get_running_loop(), limit=limit, patience_s=5.0)
+
+
+def identifiers(batch: list[Proposal]) -> list[int]:
+    return [proposal.identifier for proposal in batch]
+
+
+async def test_the_log_holds_the_bytes_of_the_request() -> None:
+    pending = proposals()
+    request = PutRequest(key=b"k", value=b"v" * 300, lease=5)
+    pending.add(body(PUT, request.SerializeToString()), 0.0, request_id=RequestId(client=b"c", sequence=9))
+    (proposal,) = pending.take_queued(MEGABYTE)
+    command = Command.FromString(proposal.data)
+    assert (command.proposer, command.proposal, command.put) == (7, 1000, request)
+    assert (command.request_id.client, command.request_id.sequence) == (b"c", 9)
+
+
+async def test_a_batch_is_cut_at_its_bytes_but_never_empty() -> None:
+    pending = proposals()
+    for _ in range(3):
+        pending.add(b"x" * 100, 0.0)
+    assert identifiers(pending.take_queued(10)) == [1000]
+    assert identifiers(pending.take_queued(MEGABYTE)) == [1001, 1002]
+
+
+async def test_what_nobody_took_stays_first() -> None:
+    pending = proposals()
+    for _ in range(3):
+        pending.add(b"", 0.0)
+    pending.put_back(pending.take_queued(MEGABYTE)[:3])
+    assert identifiers(pending.take_queued(MEGABYTE)) == [1000, 1001, 1002]
+
+
+async def test_a_later_term_sends_dead_proposals_again_in_order() -> None:
+    pending = proposals()
+    for _ in range(3):
+        pending.add(b"", 0.0)
+    pending.bind(pending.take_queued(MEGABYTE), 4)
+    pending.answer(1001)
+    pending.add(b"", 0.0)
+    assert not pending.term_applied(4)
+    assert pending.term_applied(5)
+    assert identifiers(pending.take_queued(MEGABYTE)) == [1000, 1002, 1003]
+
+
+async def test_a_proposal_bound_to_the_applied_term_is_not_sent_twice() -> None:
+    pending = proposals()
+    pending.add(b"", 0.0)
+    pending.bind(pending.take_queued(MEGABYTE), 5)
+    assert not pending.term_applied(5)
+    assert pending.take_queued(MEGABYTE) == []
+
+
+async def test_patience_ends_with_an_error_that_tells_whether_a_leader_was_lost() -> None:
+    pending = proposals()
+    first = pending.add(b"", 0.0)
+    pending.bind(pending.take_queued(MEGABYTE), 1)
+    pending.term_applied(2)
+    pending.bind(pending.take_queued(MEGABYTE), 2)
+    second = pending.add(b"", 0.0)
+    third = pending.add(b"", 1.0)
+    pending.expire(5.5)
+    assert isinstance(first.exception(), LeaderFailureTimeoutError)
+    assert type(second.exception()) is RequestTimeoutError
+    assert not third.done()
+    assert identifiers(pending.take_queued(MEGABYTE)) == [1002]
+
+
+async def test_who_gave_up_before_being_offered_is_not_offered() -> None:
+    pending = proposals()
+    pending.add(b"", 0.0).cancel()
+    assert pending.take_queued(MEGABYTE) == []
+    assert len(pending) == 0
+
+
+async def test_an_answer_is_given_once() -> None:
+    pending = proposals()
+    future = pending.add(b"", 0.0)
+    assert pending.answer(1000) is future
+    assert pending.answer(1000) is None
+    assert pending.answer(31) is None
+
+
+async def test_too_many_are_refused() -> None:
+    pending = proposals(limit=2)
+    pending.add(b"", 0.0)
+    pending.add(b"", 0.0)
+    with pytest.raises(TooManyRequestsError):
+        pending.add(b"", 0.0)
+
+
+async def test_stopping_fails_all() -> None:
+    pending = proposals()
+    future = pending.add(b"", 0.0)
+    pending.stop()
+    assert isinstance(future.exception(), StoppedError)

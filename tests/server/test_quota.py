@@ -1,0 +1,37 @@
+"""The quota: what is counted, what is refused, and the alarm."""
+
+import pytest
+
+from raftkv.errors import NoSpaceError
+from raftkv.pb.rpc import DeleteRangeRequest, PutRequest, RequestOp, TxnRequest
+from raftkv.server.quota import Quota, cost_of_put, cost_of_txn
+
+PUT = RequestOp(request_put=PutRequest(key=b"k", value=b"v" * 43))
+DELETE = RequestOp(request_delete_range=DeleteRangeRequest(key=b"k"))
+
+
+def test_a_put_costs_its_bytes_and_an_overhead() -> None:
+    assert cost_of_put(PUT.request_put) == 300
+
+
+def test_a_transaction_costs_its_dearer_branch_nested_ones_included() -> None:
+    nested = RequestOp(request_txn=TxnRequest(success=[PUT, PUT], failure=[PUT]))
+    assert cost_of_txn(TxnRequest(success=[DELETE, PUT], failure=[nested, PUT])) == 900
+    assert cost_of_txn(TxnRequest(success=[DELETE])) == 0
+
+
+def test_what_does_not_fit_is_refused_and_raises_the_alarm() -> None:
+    alarms: list[int] = []
+    quota = Quota(1000, lambda: 800, lambda: alarms.append(1))
+    quota.check(199)
+    with pytest.raises(NoSpaceError):
+        quota.check(200)
+    assert alarms == [1]
+
+
+def test_what_adds_nothing_always_fits() -> None:
+    Quota(1000, lambda: 5000, lambda: None).check(0)
+
+
+def test_no_limit_lets_everything_in() -> None:
+    Quota(None, lambda: 1 << 50, lambda: None).check(1 << 40)

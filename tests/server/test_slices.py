@@ -1,0 +1,80 @@
+"""Long reads take turns; errors and cancellation reach the caller."""
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from raftkv.clock import ManualClock
+from raftkv.errors import CompactedError, TooManyRequestsError
+from raftkv.server.slices import MAX_UNDER_WAY, TURN_SHARE_S, Slices
+
+
+class SlowClock(ManualClock):
+    """Every look costs a whole turn's share, so each turn runs one slice."""
+
+    def now(self) -> float:
+        self.advance(TURN_SHARE_S)
+        return super().now()
+
+
+def counting(name: str, slices: int, trace: list[str]) -> Generator[None, None, str]:
+    for _ in range(slices):
+        trace.append(name)
+        yield
+    return name
+
+
+async def test_short_answers_are_given_at_once() -> None:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    Slices(asyncio.get_running_loop(), ManualClock()).answer(lambda: 42, future)
+    assert future.result() == 42
+
+
+async def test_long_reads_take_turns() -> None:
+    loop, trace = asyncio.get_running_loop(), list[str]()
+    slices = Slices(loop, SlowClock())
+    futures = [loop.create_future() for _ in range(2)]
+    for name, future in zip("ab", futures, strict=True):
+        slices.answer(lambda name=name: counting(name, 3, trace), future)  # type: ignore[misc] # binds the loop's name
+    assert await asyncio.gather(*futures) == ["a", "b"]
+    assert trace == list("ababab")
+
+
+async def test_an_error_in_a_later_slice_reaches_the_caller() -> None:
+    def failing() -> Generator[None, None, None]:
+        yield
+        raise CompactedError
+
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    Slices(asyncio.get_running_loop(), SlowClock()).answer(failing, future)
+    with pytest.raises(CompactedError):
+        await future
+
+
+async def test_a_caller_that_gives_up_ends_the_work() -> None:
+    closed = asyncio.Event()
+
+    def endless() -> Generator[None, None, None]:
+        try:
+            while True:
+                yield
+        finally:
+            closed.set()
+
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    Slices(asyncio.get_running_loop(), SlowClock()).answer(endless, future)
+    await asyncio.sleep(0)
+    future.cancel()
+    await closed.wait()
+
+
+async def test_long_reads_under_way_are_bounded() -> None:
+    loop = asyncio.get_running_loop()
+    slices = Slices(loop, SlowClock())
+    futures = [loop.create_future() for _ in range(MAX_UNDER_WAY + 1)]
+    for future in futures:
+        slices.answer(lambda: counting("x", 10, []), future)
+    assert isinstance(futures[-1].exception(), TooManyRequestsError)
+    slices.stop()
