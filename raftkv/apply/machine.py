@@ -1,0 +1,196 @@
+"""The state machine: the one place where log entries become state.
+
+    entry -> command -> request id known? -> its answer again
+                     -> alarm?            -> refusal
+                     -> store, members, alarms, version -> answer, events
+
+All replicas apply the same entries to the same state with the same result. So nothing here depends on a clock, dice, the
+size of the disk, hash order or which node this is; a refusal is a result like any other. An exception other than
+RequestError is a bug, and the node must stop rather than go on with half an entry.
+"""
+
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Any
+
+from raftkv.apply.alarms import Alarms
+from raftkv.apply.members import Members
+from raftkv.apply.outcome import NOTHING, Outcome, Response
+from raftkv.apply.requests import Answer, RequestTable
+from raftkv.errors import CorruptClusterError, NoSpaceError, RequestError
+from raftkv.mvcc import Event, Steps, Store
+from raftkv.mvcc.checks import puts_anything
+from raftkv.pb.command import Command, RemoveMember, SetClusterVersion, SetMember
+from raftkv.pb.raft import MembershipChange
+from raftkv.pb.rpc import AlarmRequest, Member
+from raftkv.raft.messages import ChangeKind, Entry, EntryKind, Membership
+from raftkv.storage.engine import Table
+from raftkv.storage.overlay import Overlay
+
+APPLIED_ROW = b"applied"
+"""The key of the applied index and term in STATE."""
+
+_VERSION_ROW = b"cluster_version"
+_applied = Struct(">QQ")
+
+_KEY_REQUESTS = {"put", "delete_range", "txn", "compact"}
+"""The commands that alarms may forbid."""
+
+Result = tuple[Response | None, Sequence[Event]]
+"""An answer and the events."""
+
+
+def decode_applied(row: bytes | None) -> tuple[int, int]:
+    """The index and term that a row of STATE holds; zeros, where there is none."""
+    if row is None:
+        return 0, 0
+    index, term = _applied.unpack(row)
+    return index, term
+
+
+class StateMachine:
+    """The replicated state: the store, the members, the alarms, the request ids. `load` comes first, and again after a
+    snapshot was installed.
+    """
+
+    def __init__(self, state: Overlay, store: Store | None = None) -> None:
+        self._state = state
+        self.store = store if store is not None else Store(state)
+        self.applied_index = 0
+        self.applied_term = 0
+        self.cluster_version = ""
+        """As SetClusterVersion gave it; empty before the first one."""
+        self._members = Members(state)
+        self._alarms = Alarms(state)
+        self._requests = RequestTable(state)
+        self._handlers: dict[str, Callable[[Any], Result | Steps[Result]]] = {
+            "put": self.store.put,
+            "delete_range": self.store.delete_range,
+            "txn": self.store.txn,
+            "compact": self.store.compact,
+            "alarm": self._alarm,
+            "set_member": self._set_member,
+            "remove_member": self._remove_member,
+            "set_cluster_version": self._set_cluster_version,
+        }
+
+    @property
+    def membership(self) -> Membership:
+        """Who votes and who learns, as of the applied index."""
+        return self._members.membership
+
+    @property
+    def members(self) -> dict[int, Member]:
+        """What is known of each member, by id; not to be changed."""
+        return self._members.by_id
+
+    @property
+    def alarms(self) -> set[tuple[int, int]]:
+        """The alarms that are up: (member id, type); not to be changed."""
+        return self._alarms.raised
+
+    def load(self) -> Steps[None]:
+        """Takes up what the tables hold."""
+        self.applied_index, self.applied_term = decode_applied(self._state.get(Table.STATE, APPLIED_ROW))
+        self.cluster_version = (self._state.get(Table.STATE, _VERSION_ROW) or b"").decode()
+        self._members.load()
+        self._alarms.load()
+        yield from self._requests.load()
+        yield from self.store.load()
+
+    def bootstrap(self, membership: Membership, members: list[Member]) -> None:
+        """The members that a new cluster starts with, which no entry of the log adds."""
+        assert self.applied_index == 0, "only an empty state is bootstrapped"
+        self._members.set_membership(membership)
+        for member in members:
+            self._members.set_member(member)
+
+    def record_progress(self) -> None:
+        """Stores how far this state is: once in each pass of `apply`, before the pass is sealed. Its rows and these reach the
+        disk in one batch, so an entry is never applied twice.
+        """
+        self._state.put(Table.STATE, APPLIED_ROW, _applied.pack(self.applied_index, self.applied_term))
+        self.store.record()
+
+    def apply(self, entry: Entry) -> Outcome | Steps[Outcome]:
+        """Applies the entry after the last one. Where this takes long it returns steps; they are to be finished before the
+        next entry, and before `record_progress`.
+        """
+        assert entry.index == self.applied_index + 1, f"entry {entry.index} follows {self.applied_index}"
+        data = entry.data
+        if entry.kind == EntryKind.MEMBERSHIP:
+            change = MembershipChange.FromString(data)
+            self._members.change(ChangeKind(change.kind), change.node_id)
+            data = change.context
+        if not data:
+            self.applied_index, self.applied_term = entry.index, entry.term
+            return NOTHING
+        return self._apply_command(entry, Command.FromString(data))
+
+    def _apply_command(self, entry: Entry, command: Command) -> Outcome | Steps[Outcome]:
+        if command.HasField("request_id"):
+            request_id = command.request_id
+            known = self._requests.find(request_id.client, request_id.sequence)
+            if known is not None:
+                self.applied_index, self.applied_term = entry.index, entry.term
+                return Outcome(known.response, known.error, (), command.proposer, command.proposal)
+        try:
+            result = self._execute(command)
+        except RequestError as error:
+            return self._settle(entry, command, None, (), error)
+        if isinstance(result, tuple):
+            return self._settle(entry, command, *result)
+        return self._finish(entry, command, result)
+
+    def _execute(self, command: Command) -> Result | Steps[Result]:
+        body = command.WhichOneof("body")
+        assert body is not None, "a command that this version does not know"
+        request = getattr(command, body)
+        if self._alarms.raised:
+            self._check_alarms(body, request)
+        return self._handlers[body](request)
+
+    def _finish(self, entry: Entry, command: Command, steps: Steps[Result]) -> Steps[Outcome]:
+        try:
+            response, events = yield from steps
+        except RequestError as error:
+            return self._settle(entry, command, None, (), error)
+        return self._settle(entry, command, response, events)
+
+    def _settle(
+        self,
+        entry: Entry,
+        command: Command,
+        response: Response | None,
+        events: Sequence[Event],
+        error: RequestError | None = None,
+    ) -> Outcome:
+        if command.HasField("request_id"):
+            request_id = command.request_id
+            self._requests.keep(request_id.client, request_id.sequence, entry.index, Answer(response, error))
+        self.applied_index, self.applied_term = entry.index, entry.term
+        return Outcome(response, error, events, command.proposer, command.proposal)
+
+    def _check_alarms(self, body: str, request: Any) -> None:
+        if body not in _KEY_REQUESTS:
+            return
+        if self._alarms.corrupt:
+            raise CorruptClusterError
+        if self._alarms.no_space and (body == "put" or (body == "txn" and puts_anything(request))):
+            raise NoSpaceError
+
+    def _alarm(self, request: AlarmRequest) -> Result:
+        return self._alarms.apply(request, self.store.revision), ()
+
+    def _set_member(self, request: SetMember) -> Result:
+        self._members.set_member(request.member)
+        return None, ()
+
+    def _remove_member(self, request: RemoveMember) -> Result:
+        self._members.remove_member(request.id)
+        return None, ()
+
+    def _set_cluster_version(self, request: SetClusterVersion) -> Result:
+        self.cluster_version = request.version
+        self._state.put(Table.STATE, _VERSION_ROW, request.version.encode())
+        return None, ()

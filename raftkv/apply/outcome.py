@@ -1,0 +1,28 @@
+"""What became of a log entry."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from raftkv.errors import RequestError
+from raftkv.mvcc import Event
+from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
+
+Response = PutResponse | DeleteRangeResponse | TxnResponse | CompactionResponse | AlarmResponse
+
+
+class Outcome(NamedTuple):
+    """The answer of an entry and what it changed. At most one of `response` and `error` is there."""
+
+    response: Response | None = None
+    """Its header has the revision; the rest of the header is the server's to fill."""
+    error: RequestError | None = None
+    events: Sequence[Event] = ()
+    """The changes of keys, in order; they are visible in the store."""
+    proposer: int = 0
+    """The node that waits for this outcome; 0: nobody."""
+    proposal: int = 0
+    """Which of its proposals this is."""
+
+
+NOTHING = Outcome()
+"""The outcome of an entry without a command: a new leader's first."""

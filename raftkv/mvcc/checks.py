@@ -1,0 +1,163 @@
+"""Checks of requests that need no state: done where a request comes in, before it is proposed.
+
+The rules and their order are etcd's (server/etcdserver/api/v3rpc/key.go).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from raftkv.errors import (
+    DuplicateKeyError,
+    EmptyKeyError,
+    InvalidSortOptionError,
+    KeyNotFoundError,
+    LeaseProvidedError,
+    TooManyOperationsError,
+    ValueProvidedError,
+)
+from raftkv.pb.rpc import (
+    CompactionRequest,
+    DeleteRangeRequest,
+    PutRequest,
+    RangeRequest,
+    RequestOp,
+    TxnRequest,
+)
+
+MAX_TXN_OPS = 128
+"""etcd's default of --max-txn-ops."""
+
+_SORT_ORDERS = range(RangeRequest.NONE, RangeRequest.DESCEND + 1)
+_SORT_TARGETS = range(RangeRequest.KEY, RangeRequest.VALUE + 1)
+
+
+def check_range(request: RangeRequest) -> None:
+    """A key, and sort options that exist."""
+    if not request.key:
+        raise EmptyKeyError
+    if request.sort_order not in _SORT_ORDERS or request.sort_target not in _SORT_TARGETS:
+        raise InvalidSortOptionError
+
+
+def check_put(request: PutRequest) -> None:
+    """A key, and nothing given that is to be left as it is."""
+    if not request.key:
+        raise EmptyKeyError
+    if request.ignore_value and request.value:
+        raise ValueProvidedError
+    if request.ignore_lease and request.lease:
+        raise LeaseProvidedError
+
+
+def check_delete_range(request: DeleteRangeRequest) -> None:
+    """A key."""
+    if not request.key:
+        raise EmptyKeyError
+
+
+def check_compaction(_request: CompactionRequest) -> None:
+    """Nothing: which revisions may be compacted, only the state says."""
+
+
+def check_txn(request: TxnRequest, max_operations: int = MAX_TXN_OPS) -> None:
+    """Not too many operations, each one right in itself, and no key changed twice.
+
+    etcd limits only what one level has. Ours may not have more in all than the limit's square either: finding collisions
+    among the 200,000 operations that fit into a request would take seconds.
+    """
+    if _check_operations(request, max_operations) > max_operations**2:
+        raise TooManyOperationsError
+    _changed_keys(request.success)
+    _changed_keys(request.failure)
+
+
+def is_read_only(request: TxnRequest) -> bool:
+    """Whether a transaction can be answered without the log: every operation is a range (a nested transaction is not)."""
+    return all(operation.HasField("request_range") for branch in (request.success, request.failure) for operation in branch)
+
+
+def is_serializable(request: TxnRequest) -> bool:
+    """Whether a read-only transaction may be answered from local state: each of its ranges says so."""
+    return all(operation.request_range.serializable for branch in (request.success, request.failure) for operation in branch)
+
+
+def puts_anything(request: TxnRequest) -> bool:
+    """Whether a transaction has a put in it, in whatever branch: then it needs space."""
+    for branch in (request.success, request.failure):
+        for operation in branch:
+            if operation.HasField("request_put"):
+                return True
+            if operation.HasField("request_txn") and puts_anything(operation.request_txn):
+                return True
+    return False
+
+
+def _check_operations(request: TxnRequest, max_operations: int) -> int:
+    """What a level has uses up the operations that its nested transactions may have. Returns how many there are in all."""
+    operations = max(len(request.compare), len(request.success), len(request.failure))
+    if operations > max_operations:
+        raise TooManyOperationsError
+    for compare in request.compare:
+        if not compare.key:
+            raise EmptyKeyError
+    left = max_operations - operations
+    return sum(_check_operation(operation, left) for branch in (request.success, request.failure) for operation in branch)
+
+
+def _check_operation(operation: RequestOp, max_operations: int) -> int:
+    match operation.WhichOneof("request"):
+        case "request_range":
+            check_range(operation.request_range)
+        case "request_put":
+            check_put(operation.request_put)
+        case "request_delete_range":
+            check_delete_range(operation.request_delete_range)
+        case "request_txn":
+            return 1 + _check_operations(operation.request_txn, max_operations)
+        case _:
+            raise KeyNotFoundError
+    return 1
+
+
+class _Span(NamedTuple):
+    """A deleted range. As in etcd, one that goes on to the last key (an end of one zero byte) does not collide with puts."""
+
+    first: bytes
+    end: bytes
+
+    def holds(self, key: bytes) -> bool:
+        return self.first <= key < self.end
+
+
+def _changed_keys(operations: Sequence[RequestOp]) -> tuple[set[bytes], list[_Span]]:
+    """The keys that a branch puts and the ranges that it deletes, nested branches included; raises where they collide.
+
+    A put collides with a put, with a deletion on its own level or around it, and with one in a transaction nested before it
+    or below it. The two branches of a nested transaction may put the same key, for only one of them is taken.
+    """
+    deletes = [_span(operation) for operation in operations if operation.HasField("request_delete_range")]
+    puts: set[bytes] = set()
+    for operation in operations:
+        if operation.HasField("request_txn"):
+            then_puts, then_deletes = _changed_keys(operation.request_txn.success)
+            else_puts, else_deletes = _changed_keys(operation.request_txn.failure)
+            _refuse(then_puts, puts, deletes)
+            _refuse(else_puts, puts, deletes)
+            puts |= then_puts | else_puts
+            deletes += then_deletes + else_deletes
+    own = [operation.request_put.key for operation in operations if operation.HasField("request_put")]
+    own_puts = set(own)
+    if len(own_puts) < len(own):
+        raise DuplicateKeyError
+    _refuse(own_puts, puts, deletes)
+    return puts | own_puts, deletes
+
+
+def _span(operation: RequestOp) -> _Span:
+    request = operation.request_delete_range
+    return _Span(request.key, request.range_end or request.key + b"\0")
+
+
+def _refuse(new: set[bytes], puts: set[bytes], deletes: list[_Span]) -> None:
+    if not new.isdisjoint(puts) or any(span.holds(key) for span in deletes for key in new):
+        raise DuplicateKeyError

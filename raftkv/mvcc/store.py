@@ -1,0 +1,258 @@
+"""The multi-version store: the one place that answers and changes keys.
+
+    revision          the newest one; an empty store has revision 1
+    compact_revision  reads below it fail; -1 until the first compaction
+
+    scrubbed_revision <= compact_revision <= revision
+
+Everything happens on the event loop. Requests that change something come one at a time, in the log's order; reads and the
+scrub may run between their slices. Nothing here looks at a clock, dice, the size of the disk or a hash order, so replicas
+that apply the same requests are equal.
+
+Every answer's header has the revision that belongs to it; the rest of the header is the caller's to fill.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from raftkv.errors import CompactedError, FutureRevisionError, LeaseNotFoundError
+from raftkv.mvcc.changes import read_changes
+from raftkv.mvcc.compaction import scrub_step
+from raftkv.mvcc.index import KeyIndex
+from raftkv.mvcc.layout import (
+    CREATE,
+    PROGRESS_ROW,
+    UPDATE,
+    VERSION_OVERHEAD,
+    Event,
+    Progress,
+    pack_revision,
+    versions_of,
+)
+from raftkv.mvcc.ranges import read_key, read_range
+from raftkv.mvcc.sight import Sight
+from raftkv.mvcc.steps import SLICE_ROWS, Steps, begin
+from raftkv.mvcc.transaction import LeaseExists, Transaction, next_version
+from raftkv.mvcc.txn import run_txn
+from raftkv.pb.rpc import (
+    CompactionRequest,
+    CompactionResponse,
+    DeleteRangeRequest,
+    DeleteRangeResponse,
+    PutRequest,
+    PutResponse,
+    RangeRequest,
+    RangeResponse,
+    TxnRequest,
+    TxnResponse,
+)
+from raftkv.storage.engine import Table
+from raftkv.storage.overlay import Overlay
+
+_STATE, _LIVE, _HISTORY, _REVISIONS = Table.STATE, Table.LIVE, Table.HISTORY, Table.REVISIONS
+
+WriteResponse = PutResponse | DeleteRangeResponse | TxnResponse | CompactionResponse
+
+
+class Written(NamedTuple):
+    """What a request did: its answer and its events, in order."""
+
+    response: WriteResponse
+    events: Sequence[Event] = ()
+
+
+def _no_lease(_lease: int) -> bool:
+    return False
+
+
+class Store:
+    """Keys, their versions, and the requests on them. `load` comes first, and again after a snapshot was installed."""
+
+    def __init__(self, state: Overlay, lease_exists: LeaseExists = _no_lease) -> None:
+        self._state = state
+        self._lease_exists = lease_exists
+        self._index = KeyIndex()
+        self._restore(Progress())
+
+    # --- counters ---------------------------------------------------------------------------------------------------
+
+    @property
+    def key_count(self) -> int:
+        """How many keys are live."""
+        return len(self._index)
+
+    @property
+    def scrub_pending(self) -> bool:
+        """Whether rows may be left of what was compacted."""
+        return self.scrubbed_revision != self.compact_revision
+
+    def load(self) -> Steps[None]:
+        """Takes up what the tables hold."""
+        row = self._state.get(_STATE, PROGRESS_ROW)
+        self._restore(Progress() if row is None else Progress.decode(row))
+        index, keys = KeyIndex(), []
+        for key, _ in self._state.scan(_LIVE):
+            keys.append(key)
+            if len(keys) == 2 * SLICE_ROWS:
+                index.extend(keys)
+                keys = []
+                yield
+        index.extend(keys)
+        self._index = index
+
+    def record(self) -> None:
+        """Stores the counters. To be called before the tables' changes are sealed."""
+        progress = Progress(self.revision, self.compact_revision, self.size_in_use, self.scrubbed_revision, *self._scrub_cursor)
+        self._state.put(_STATE, PROGRESS_ROW, progress.encode())
+
+    def _restore(self, progress: Progress) -> None:
+        self.revision = progress.revision
+        self.compact_revision = progress.compact_revision
+        self.size_in_use = progress.size
+        """Bytes of all kept versions: keys, encoded KeyValues, and a fixed overhead for each."""
+        self.scrubbed_revision = progress.scrubbed_revision
+        """The last compaction whose rows are all gone."""
+        self._scrub_cursor = (progress.cursor_main, progress.cursor_sub)
+
+    # --- reads ------------------------------------------------------------------------------------------------------
+
+    def range(self, request: RangeRequest) -> RangeResponse | Steps[RangeResponse]:
+        """Answers a Range request as of now, however long it takes."""
+        sight = Sight(self._state, self._index, self.revision, self.compact_revision)
+        if request.range_end:
+            return begin(_range(sight, request))
+        response = RangeResponse()
+        read_key(sight, request, response)
+        return response
+
+    def read_txn(self, request: TxnRequest) -> TxnResponse | Steps[TxnResponse]:
+        """Answers a Txn request of which every operation is a range, without going through the log."""
+        return begin(self._read_txn(request))
+
+    def changes(self, first: int, last: int, *, previous: bool = False) -> Iterator[list[Event]]:
+        """The events of the revisions first to last, in order, in lists that are a slice of work each; the first list may be
+        empty. It is the state of this call that is read, whatever is compacted meanwhile. `previous`: with the KeyValues before.
+        """
+        if first < self.compact_revision:
+            raise CompactedError
+        changes = self._changes(first, min(last, self.revision), previous=previous)
+        next(changes)  # so that it is pinned now, and released when it is dropped
+        return changes
+
+    def _changes(self, first: int, last: int, *, previous: bool) -> Iterator[list[Event]]:
+        sight = Sight(self._state, self._index, self.revision, self.compact_revision)
+        try:
+            sight.pin()
+            yield []
+            yield from read_changes(sight, first, last, previous=previous)
+        finally:
+            sight.release()
+
+    def _read_txn(self, request: TxnRequest) -> Steps[TxnResponse]:
+        transaction = self._transaction()
+        response = TxnResponse()
+        try:
+            yield from run_txn(transaction, request, response, self._lease_exists)
+        finally:
+            transaction.release()
+        assert not transaction.events, "a transaction that writes did not go through the log"
+        return response
+
+    # --- changes, in the log's order ----------------------------------------------------------------------------------
+
+    def put(self, request: PutRequest) -> Written:
+        """Sets a key. It is a transaction of one operation, without the staging: the three rows go in together."""
+        if request.lease and not self._lease_exists(request.lease):
+            raise LeaseNotFoundError
+        state, key, main = self._state, request.key, self.revision + 1
+        previous = state.get(_LIVE, key)
+        encoded = next_version(request, previous, main)
+        row = pack_revision(main, 0)
+        state.put(_LIVE, key, encoded)
+        state.put(_HISTORY, versions_of(key) + row, encoded)
+        response = PutResponse()
+        response.header.revision = main
+        if previous is None:
+            state.put(_REVISIONS, row, CREATE + key)
+            self._index.add(key)
+        else:
+            state.put(_REVISIONS, row, UPDATE + key)
+            if request.prev_kv:
+                response.prev_kv.MergeFromString(previous)
+        self.size_in_use += len(key) + len(encoded) + VERSION_OVERHEAD
+        self.revision = main
+        return Written(response, [Event(key, main, encoded, previous)])
+
+    def delete_range(self, request: DeleteRangeRequest) -> Written | Steps[Written]:
+        """Deletes all keys of a range."""
+        return begin(self._delete_range(request))
+
+    def txn(self, request: TxnRequest) -> Written | Steps[Written]:
+        """Runs a transaction."""
+        return begin(self._txn(request))
+
+    def compact(self, request: CompactionRequest) -> Written:
+        """Gives up everything below a revision; `scrub` removes the rows."""
+        if request.revision <= self.compact_revision:
+            raise CompactedError
+        if request.revision > self.revision:
+            raise FutureRevisionError
+        # The walk may be among the changes at the old revision; those that it has passed there are now to be seen again.
+        self._scrub_cursor = min(self._scrub_cursor, (max(0, self.compact_revision), 0))
+        self.compact_revision = request.revision
+        response = CompactionResponse()
+        response.header.revision = self.revision
+        return Written(response)
+
+    def scrub(self) -> Steps[None]:
+        """Removes what compactions gave up, in steps that are each complete in themselves: between two of them the tables
+        may be sealed. Ends when nothing is left to do. One at a time.
+        """
+        while self.scrub_pending:
+            target = self.compact_revision
+            cursor, freed = scrub_step(self._state, self._scrub_cursor, target)
+            self.size_in_use -= freed
+            if cursor is None:
+                self.scrubbed_revision, cursor = target, (target, 0)
+            self._scrub_cursor = cursor
+            self.record()
+            yield
+
+    def _delete_range(self, request: DeleteRangeRequest) -> Steps[Written]:
+        transaction = self._transaction()
+        response = DeleteRangeResponse()
+        try:
+            yield from transaction.delete_range(request, response)
+        finally:
+            transaction.release()
+        return self._commit(transaction, response)
+
+    def _txn(self, request: TxnRequest) -> Steps[Written]:
+        transaction = self._transaction()
+        response = TxnResponse()
+        try:
+            yield from run_txn(transaction, request, response, self._lease_exists)
+        finally:
+            transaction.release()
+        return self._commit(transaction, response)
+
+    def _transaction(self) -> Transaction:
+        return Transaction(self._state, self._index, self.revision, self.compact_revision)
+
+    def _commit(self, transaction: Transaction, response: WriteResponse) -> Written:
+        assert transaction.settled == self.revision, "two requests changed the store at the same time"
+        if transaction.events:
+            self._state.merge(transaction.rows)
+            transaction.change_index(self._index)
+            self.size_in_use += transaction.size
+            self.revision = transaction.revision
+        return Written(response, transaction.events)
+
+
+def _range(sight: Sight, request: RangeRequest) -> Steps[RangeResponse]:
+    response = RangeResponse()
+    try:
+        yield from read_range(sight, request, response)
+    finally:
+        sight.release()
+    return response
