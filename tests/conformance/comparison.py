@@ -16,7 +16,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from raftkv.pb import rpc
-from tests.conformance.generator import ALL, Generator
+from tests.conformance.generator import ALL, KEYS, MAX_TXN_OPS, Generator, large_value
 from tests.conformance.ties import settle_ties
 from tests.harness.calls import Caller, Failure
 from tests.harness.cluster import Cluster
@@ -39,14 +39,29 @@ class AnswersDifferError(AssertionError):
 class Comparison:
     """A reference and a target that are to answer alike, from an empty store on."""
 
-    def __init__(self, reference: Cluster, target: Cluster, *, seed: int, serializable: bool = True) -> None:
+    def __init__(
+        self,
+        reference: Cluster,
+        target: Cluster,
+        *,
+        seed: int,
+        keys: Sequence[bytes] = KEYS,
+        serializable: bool = True,
+    ) -> None:
         self._seed = seed
         self._reference = [node.caller for node in reference.nodes]
         self._target = [node.caller for node in target.nodes]
-        self._generator = Generator(Random(seed), serializable=serializable)
+        self._generator = Generator(Random(seed), keys=keys, serializable=serializable)
         self.sent: list[Message] = []
         """What both were sent and answered alike."""
         self.answered_ok = 0
+
+    def fill(self, keys: Sequence[bytes]) -> None:
+        """Writes every key, in transactions."""
+        for start in range(0, len(keys), MAX_TXN_OPS):
+            puts = [rpc.PutRequest(key=key, value=large_value(key)) for key in keys[start : start + MAX_TXN_OPS]]
+            request = rpc.TxnRequest(success=[rpc.RequestOp(request_put=put) for put in puts])
+            self._follow(request, self.check(request))
 
     def run(self, count: int) -> None:
         """Sends `count` random requests, then reads every revision that is left."""

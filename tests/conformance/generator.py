@@ -5,7 +5,7 @@ of old revisions. Most requests are valid, for an error tells little about the s
 too. Unknown sort orders and targets are left out here: etcd 3.5.1 crashes on them (newer releases answer as raftkv does).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -18,11 +18,18 @@ KEYS = (
     b"a", b"aa", b"ab", b"a\x00", b"b", b"c", b"ca", b"cb", b"d", b"k/", b"k/1", b"k/10", b"k/2", b"k/3", b"\x00",
     b"\x00\x00", b"\xfe\xff", b"\xff", b"\xff\xff", "schlüssel".encode(),
 )  # fmt: skip
+MANY_KEYS = (*KEYS, *(b"n/%04d" % number for number in range(2000)))
+"""More than a server handles in one slice of work, and with `large_value` more bytes, too."""
 VALUES = (b"", b"1", b"2", b"3", b"value", b"\x00\xff", b"x" * 300)
 MAX_INT64 = 2**63 - 1
 MAX_TXN_OPS = 128
 TXN_DEPTH = 4
 TOO_LARGE = bytes(1_600_000)  # above 1.5 MiB, below the limit of the transport
+
+
+def large_value(key: bytes) -> bytes:
+    """A value that is large for one key in fifty."""
+    return key * 10_000 if key.endswith((b"25", b"75")) else key
 
 
 @dataclass
@@ -33,11 +40,24 @@ class Position:
     compacted: int = 0
 
 
+@dataclass
+class TxnPlan:
+    """What the operations of one transaction agree on, at all its levels."""
+
+    free_keys: list[bytes]
+    """Keys that no other operation changes, so that most transactions are valid."""
+    deletes_to_end: bool
+    """Whether deletes may go on from a key to the end, or puts may keep the value or lease that is there. etcd 3.5.1 crashes
+    on a transaction that does both: it does not see that the one takes away what the other needs.
+    """
+
+
 class Generator:
     """An endless row of requests: the same seed and the same answers give the same row."""
 
-    def __init__(self, random: Random, *, serializable: bool = True) -> None:
+    def __init__(self, random: Random, *, keys: Sequence[bytes] = KEYS, serializable: bool = True) -> None:
         self._random = random
+        self._keys = keys
         self._serializable = serializable
         self.position = Position()
 
@@ -51,11 +71,11 @@ class Generator:
         return self._random.randrange(100) < percent
 
     def _key(self) -> bytes:
-        return b"" if self._chance(2) else self._random.choice(KEYS)
+        return b"" if self._chance(2) else self._random.choice(self._keys)
 
     def _range_end(self, key: bytes) -> bytes:
         """Single key, prefix, from-key, a second key (often inverted), or an empty range."""
-        ends = (b"", _prefix_end(key), ALL, self._random.choice(KEYS), key)
+        ends = (b"", _prefix_end(key), ALL, self._random.choice(self._keys), key)
         return self._random.choices(ends, weights=(35, 20, 15, 25, 5))[0]
 
     def _revision(self) -> int:
@@ -130,9 +150,10 @@ class Generator:
     def _txn(self) -> rpc.TxnRequest:
         if self._random.randrange(60) == 0:
             return self._txn_of_many(MAX_TXN_OPS + self._random.choice((-1, 0, 1)))
-        free_keys = list(KEYS)
-        self._random.shuffle(free_keys)
-        return self._txn_at(1, free_keys)
+        if self._random.randrange(100) == 0:
+            return rpc.TxnRequest(success=[rpc.RequestOp(request_put=rpc.PutRequest(key=b"a", value=TOO_LARGE))])
+        plan = TxnPlan(self._random.sample(self._keys, len(KEYS)), deletes_to_end=self._chance(50))
+        return self._txn_at(1, plan)
 
     def _txn_of_many(self, count: int) -> rpc.TxnRequest:
         """Just below, at and above the limit on operations, in each of the three lists, plain or nested."""
@@ -150,26 +171,25 @@ class Generator:
             request.success.append(rpc.RequestOp(request_txn=inner))
         return request
 
-    def _txn_at(self, depth: int, free_keys: list[bytes]) -> rpc.TxnRequest:
-        """`free_keys` are those that no other operation of the transaction changes, so that most transactions are valid."""
+    def _txn_at(self, depth: int, plan: TxnPlan) -> rpc.TxnRequest:
         request = rpc.TxnRequest()
         request.compare.extend(self._compare() for _ in range(self._random.randrange(4)))
-        request.success.extend(self._operation(depth, free_keys) for _ in range(self._random.randrange(5)))
-        request.failure.extend(self._operation(depth, free_keys) for _ in range(self._random.randrange(4)))
+        request.success.extend(self._operation(depth, plan) for _ in range(self._random.randrange(5)))
+        request.failure.extend(self._operation(depth, plan) for _ in range(self._random.randrange(4)))
         return request
 
-    def _operation(self, depth: int, free_keys: list[bytes]) -> rpc.RequestOp:
+    def _operation(self, depth: int, plan: TxnPlan) -> rpc.RequestOp:
         kind = self._random.choices(
             ("range", "put", "delete", "txn", "empty"), weights=(30, 35, 18, 16 if depth < TXN_DEPTH else 0, 1)
         )[0]
         if kind == "range":
             return rpc.RequestOp(request_range=self._range_in_txn())
         if kind == "put":
-            return rpc.RequestOp(request_put=self._put_in_txn(free_keys))
+            return rpc.RequestOp(request_put=self._put_in_txn(plan))
         if kind == "delete":
-            return rpc.RequestOp(request_delete_range=self._delete_in_txn(free_keys))
+            return rpc.RequestOp(request_delete_range=self._delete_in_txn(plan))
         if kind == "txn":
-            return rpc.RequestOp(request_txn=self._txn_at(depth + 1, free_keys))
+            return rpc.RequestOp(request_txn=self._txn_at(depth + 1, plan))
         return rpc.RequestOp()
 
     def _range_in_txn(self) -> rpc.RangeRequest:
@@ -179,19 +199,24 @@ class Generator:
         request.key = request.key or b"a"
         return request
 
-    def _put_in_txn(self, free_keys: list[bytes]) -> rpc.PutRequest:
+    def _put_in_txn(self, plan: TxnPlan) -> rpc.PutRequest:
         request = self._put()
-        if free_keys and self._chance(97):
-            request.key = free_keys.pop()
+        if request.value == TOO_LARGE:
+            request.value = b""  # two of them would be above the limit of the transport
+        if plan.free_keys and self._chance(97):
+            request.key = plan.free_keys.pop()
         if self._chance(80):
             request.lease = 0
+        if plan.deletes_to_end or self._chance(80):
             request.ignore_value = request.ignore_lease = False
         return request
 
-    def _delete_in_txn(self, free_keys: list[bytes]) -> rpc.DeleteRangeRequest:
+    def _delete_in_txn(self, plan: TxnPlan) -> rpc.DeleteRangeRequest:
         request = self._delete()
-        if free_keys and self._chance(85):
-            request.key, request.range_end = free_keys.pop(), b""
+        if plan.free_keys and self._chance(85):
+            request.key, request.range_end = plan.free_keys.pop(), b""
+        if request.range_end == ALL and not plan.deletes_to_end:
+            request.range_end = b""
         return request
 
     def _compare(self) -> rpc.Compare:
