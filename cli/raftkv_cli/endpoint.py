@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -84,6 +85,7 @@ def health(session: Session, /, *, cluster: bool) -> None:
 
 async def _ask_each(session: Session, ask: Callable[[Session, str], Coroutine[Any, Any, T]], *, cluster: bool) -> list[T]:
     """The answers in the order of the endpoints, however long each took."""
+    session.client()  # options that cannot be are the command's error, not one for each endpoint
     endpoints = await _endpoints_of_cluster(session) if cluster else session.settings.endpoint_list()
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(ask(session, name)) for name in endpoints]
@@ -98,26 +100,25 @@ async def _endpoints_of_cluster(session: Session) -> list[str]:
 
 async def _status_of(session: Session, name: str) -> EndpointStatus | EndpointHealth:
     """The endpoint's status, or why there is none."""
-    async with session.client(name) as client:
-        try:
+    try:
+        async with session.client(name) as client:
             return EndpointStatus(name, await client.status(name))
-        except RaftKVError as error:
-            return EndpointHealth(name, 0.0, str(error))
+    except RaftKVError as error:
+        return EndpointHealth(name, 0.0, str(error))
 
 
 async def _health_of(session: Session, name: str) -> EndpointHealth:
     """A read that only a member in touch with a quorum can answer; any key will do, for it need not exist."""
     clock = SystemClock()
     begun = clock.now()
-    async with session.client(name) as client:
-        try:
-            await client.range(b"health")
-        except PermissionDeniedError:
-            pass  # to say so, the cluster had to agree on who may read
-        except RaftKVError as error:
-            return EndpointHealth(name, clock.now() - begun, str(error))
-        seconds = clock.now() - begun
-        return EndpointHealth(name, seconds, await _alarms_of(client))
+    try:
+        async with session.client(name) as client:
+            with suppress(PermissionDeniedError):  # to say so, the cluster had to agree on who may read
+                await client.range(b"health")
+            seconds = clock.now() - begun
+            return EndpointHealth(name, seconds, await _alarms_of(client))
+    except RaftKVError as error:
+        return EndpointHealth(name, clock.now() - begun, str(error))
 
 
 async def _alarms_of(client: "Client") -> str:

@@ -98,6 +98,8 @@ def test_version_is_ours_and_the_api_s(capsys: Capture) -> None:
         (["get", "k", "--endpoints", " , "], "no endpoint given"),
         (["get", "k", "--endpoints", "a:b"], "'a:b'"),
         (["get", "k", "--cert", "x"], "--cert and --key must be given together"),
+        (["status", "--cert", "x"], "--cert and --key must be given together"),
+        (["endpoint", "health", "--endpoints", "a:b"], "'a:b'"),
         (["get", "k", "--cacert", "/nowhere"], "/nowhere"),
         (["put", "k", "v", "--lease", "zz"], "'zz' is not a lease id in hexadecimal"),
         (["put", "k", "v", "--lease", "1", "--ignore-lease"], "choose one"),
