@@ -55,7 +55,7 @@ def _table(columns: Sequence[str], rows: list[list[str]]) -> bytes:
     frame = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     head = _line([_centred(name, width) for name, width in zip(columns, widths, strict=True)])
     body = [line for cells in broken for line in _row(cells, widths)]
-    return "".join(f"{line}\n" for line in [frame, head, frame, *body, *([frame] if body else [])]).encode()
+    return "".join(f"{line}\n" for line in [frame, head, frame, *body, frame]).encode()
 
 
 def _row(cells: list[list[str]], widths: list[int]) -> Iterator[str]:
