@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+from tests.conftest import StartCluster
 from tests.harness.cluster import Cluster
+from tests.harness.etcd import EtcdCluster
+from tests.harness.raftkv import RaftkvCluster
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 SET_ENDPOINTS = "export RAFTKV_ENDPOINTS=..."
@@ -31,11 +36,13 @@ def examples(text: str) -> Iterator[Example]:
             yield Example(command.strip(), "".join(lines[more:]))
 
 
-def test_examples_print_what_the_document_says(etcd: Cluster) -> None:
+@pytest.mark.parametrize("target", [EtcdCluster, RaftkvCluster], ids=["etcd", "raftkv"])
+def test_examples_print_what_the_document_says(target: type[Cluster], start_cluster: StartCluster) -> None:
+    cluster = start_cluster(target)
     environment = {
         **os.environ,
         "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}",
-        "RAFTKV_ENDPOINTS": etcd.endpoints[0],
+        "RAFTKV_ENDPOINTS": cluster.endpoints[0],
     }
     compare = doctest.OutputChecker().check_output
     ran = 0
