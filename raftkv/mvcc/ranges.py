@@ -27,6 +27,9 @@ from raftkv.storage.engine import Table
 POINT_READS = 8
 """Up to so many rows are fetched one by one; a scan costs as much before its first row."""
 
+NO_LIMIT = 2**31
+"""From here on a limit is as good as none: no answer has so many rows."""
+
 _LIVE = Table.LIVE
 
 Filter = Callable[[KeyValue], bool]
@@ -126,7 +129,8 @@ class _Selection:
 
 def _select(sight: Sight, request: RangeRequest) -> _Selection:
     first, end = bounds(request.key, request.range_end)
-    limit, order = max(0, request.limit), request.sort_order
+    limit = request.limit if 0 < request.limit < NO_LIMIT else 0
+    order = request.sort_order
     passes, value_of = _filter(request), _SORT_VALUES.get(request.sort_target)
     cut_before_sort = order == RangeRequest.NONE and passes is None
     return _Selection(
