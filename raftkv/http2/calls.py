@@ -66,7 +66,7 @@ class Carrier(Protocol):
 class ServerCall(ABC):
     """What all calls have: a stream, a route, a deadline, and something to cancel."""
 
-    __slots__ = ("_began", "_carrier", "_metadata", "_reader", "_room", "_route", "_stream", "_work", "deadline")
+    __slots__ = ("_began", "_carrier", "_held", "_metadata", "_reader", "_room", "_route", "_stream", "_work", "deadline")
 
     def __init__(self, carrier: Carrier, stream: Stream, route: Route, deadline: float | None) -> None:
         self._carrier = carrier
@@ -74,6 +74,8 @@ class ServerCall(ABC):
         self._route = route
         self._metadata = route.metadata
         self._reader: MessageReader | None = None
+        self._held = 0
+        """This call's part of the carrier's `buffered`."""
         self._work: asyncio.Future[Any] | None = None
         self._room: asyncio.Future[None] | None = None
         self.deadline = deadline
@@ -120,6 +122,7 @@ class ServerCall(ABC):
         stream, carrier = self._stream, self._carrier
         if stream.receiver is not self:
             return
+        stream.receiver = None
         self._release()
         if not stream.headers_sent:
             carrier.send_error(stream, carrier.blocks.error(error.code, str(error)))
@@ -171,12 +174,18 @@ class ServerCall(ABC):
         stream, carrier = self._stream, self._carrier
         try:
             answer = outcome.result()
-            if stream.receiver is self:
-                carrier.send_answer(stream, answer if isinstance(answer, bytes) else answer.SerializeToString())
-                if carrier.hooks.handled is not None:
-                    self._ended(Code.OK)
+            message = answer if isinstance(answer, bytes) else answer.SerializeToString()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped in one place
             self.fail_with(error)
+            return
+        if stream.receiver is not self:
+            return
+        stream.receiver = None
+        if self._held:
+            self._release()
+        carrier.send_answer(stream, message)
+        if carrier.hooks.handled is not None:
+            self._ended(Code.OK)
 
     def _stream_answers(self, answers: AsyncIterator[Answer]) -> None:
         """Starts sending what a handler with a stream of answers returned."""
@@ -205,6 +214,7 @@ class ServerCall(ABC):
     def _finish(self) -> None:
         stream, carrier = self._stream, self._carrier
         if stream.receiver is self:
+            stream.receiver = None
             self._release()
             if stream.headers_sent:
                 carrier.send_trailers(stream, carrier.blocks.ok)
@@ -229,15 +239,16 @@ class ServerCall(ABC):
     def _hold(self, size: int) -> None:
         """Counts what is kept of a request. Raises TooManyRequestsError."""
         carrier = self._carrier
+        self._held += size
         carrier.buffered += size
         if size > 0 and carrier.buffered > carrier.options.max_buffered_bytes:
             raise TooManyRequestsError
 
     def _release(self) -> None:
-        """What is left of a request is no longer kept."""
-        if self._reader is not None:
-            self._carrier.buffered -= self._reader.buffered
-            self._reader = None
+        """What is left of the request is no longer kept."""
+        self._carrier.buffered -= self._held
+        self._held = 0
+        self._reader = None
 
     def _parse(self, body: bytes) -> Message:
         try:

@@ -8,7 +8,7 @@ GOAWAY, and then `closed` is set.
                  any of them --violation, client's abuse--> closed
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from raftkv.http2 import frames
@@ -35,6 +35,7 @@ from raftkv.http2.hpack import DEFAULT_TABLE_SIZE, Field
 from raftkv.http2.options import Options
 from raftkv.http2.outbox import Outbox
 from raftkv.http2.stream import Stream
+from raftkv.http2.stream_ids import StreamIds
 from raftkv.http2.violation import ConnectionProtocolError, StreamProtocolError
 
 Accept = Callable[[Stream, RequestHead, tuple[Field, ...]], None]
@@ -42,8 +43,6 @@ Accept = Callable[[Stream, RequestHead, tuple[Field, ...]], None]
 
 MAX_FRAGMENTS: Final = 32
 """CONTINUATION frames of one block (CVE-2024-27983 and others: a block without end)."""
-MAX_REMEMBERED: Final = 1000
-"""Streams that we ended early, whose late frames are no violation; and ids that the client left out."""
 MAX_EMPTY_FRAMES: Final = 1000
 """DATA frames without content and without end, on a connection."""
 RESET_BURST: Final = 2000.0
@@ -58,8 +57,8 @@ ALIVE_PING: Final = b"raftkv-a"
 class ServerConnection:
     """One client's connection.
 
-    Invariants: `_last_id` is the largest stream id seen, all of `streams` are odd and not above it; `_exclusive` is the only
-    frame type that may come next, or None; `_block` is set exactly while it is CONTINUATION.
+    Invariants: `_exclusive` is the only frame type that may come next, or None; `_block` is set exactly while it is CONTINUATION;
+    `streams` holds the streams that are open or half-closed by the client, and no others.
     """
 
     __slots__ = (
@@ -69,12 +68,12 @@ class ServerConnection:
         "_block_stream",
         "_dispatch",
         "_empty_frames",
-        "_ended_early",
         "_exclusive",
-        "_final_id",
+        "_final",
         "_fragments",
+        "_greeted",
         "_heads",
-        "_last_id",
+        "_ids",
         "_now",
         "_options",
         "_pings",
@@ -82,7 +81,6 @@ class ServerConnection:
         "_resets",
         "_rest",
         "_settings",
-        "_skipped",
         "closed",
         "draining",
         "outbox",
@@ -101,17 +99,16 @@ class ServerConnection:
         self.ready = False
         """Preface and first SETTINGS have come."""
         self.draining = False
-        self._final_id: int | None = None
-        """Streams above it came after our GOAWAY."""
+        self._final = False
+        """The GOAWAY that names the last stream is out: later ones are refused."""
         self._heads = HeadReader(options.max_header_list_bytes)
         self._rest = b""
+        self._greeted = False
         self._exclusive: int | None = frames.SETTINGS
         self._block: bytes | None = None
         self._block_stream = self._block_flags = self._fragments = 0
-        self._last_id = -1
+        self._ids = StreamIds()
         self._receive_window = DEFAULT_WINDOW
-        self._ended_early: dict[int, None] = {}
-        self._skipped: dict[int, None] = {}
         self._empty_frames = 0
         self._resets = TokenBucket(burst=RESET_BURST, per_second=RESETS_PER_SECOND, now=now())
         self._settings = TokenBucket(burst=SETTINGS_BURST, per_second=SETTINGS_PER_SECOND, now=now())
@@ -176,12 +173,12 @@ class ServerConnection:
     @property
     def drained(self) -> bool:
         """Nothing is left to do after `drain`."""
-        return self._final_id is not None and not self.streams
+        return self._final and not self.streams
 
     def close(self, code: ErrorCode, text: str) -> None:
         """Ends the connection with GOAWAY; all streams are over."""
         if not self.closed:
-            self.outbox.control(frames.goaway(max(self._last_id, 0), code, text.encode()))
+            self.outbox.control(frames.goaway(self._ids.last, code, text.encode()))
             self.abandon(code)
 
     def abandon(self, code: ErrorCode) -> None:
@@ -201,7 +198,7 @@ class ServerConnection:
             data = self._rest + data
             self._rest = b""
         try:
-            at = 0 if self._last_id >= 0 else self._preface(data)
+            at = 0 if self._greeted else self._preface(data)
             if at >= 0:
                 at = self._frames(data, at)
         except ConnectionProtocolError as error:
@@ -216,7 +213,7 @@ class ServerConnection:
             raise ConnectionProtocolError(ErrorCode.PROTOCOL_ERROR, "no HTTP/2 preface")
         if len(data) < len(PREFACE):
             return -1
-        self._last_id = 0
+        self._greeted = True
         return len(PREFACE)
 
     def _frames(self, data: bytes, at: int) -> int:
@@ -274,24 +271,16 @@ class ServerConnection:
 
     def _header_block(self, flags: int, stream_id: int, block: bytes) -> None:
         """A request, or a request's trailers."""
-        last_id = self._last_id
-        if stream_id <= last_id:
+        if stream_id <= self._ids.last:
             self._late_headers(flags, stream_id, block)
             return
-        if stream_id != last_id + 2:
-            self._skip(last_id, stream_id)
-        self._last_id = stream_id
+        self._ids.open(stream_id)
         head, volatile = self._heads.read(block)
         options = self._options
-        if (
-            len(self.streams) >= options.max_concurrent_streams
-            or self._final_id is not None
-            or self.outbox.queued > options.max_queued_bytes
-        ):
+        if len(self.streams) >= options.max_concurrent_streams or self._final or self.outbox.queued > options.max_queued_bytes:
             raise StreamProtocolError(ErrorCode.REFUSED_STREAM, "too much to do for another stream")
         stream = Stream(stream_id, options.stream_window_bytes, self.outbox.initial_window, head.content_length)
         self.streams[stream_id] = stream
-        self._pings.traffic = True
         if not flags & END_STREAM:
             self._accept(stream, head, volatile)
             return
@@ -308,10 +297,10 @@ class ServerConnection:
         try:
             self._heads.trailers(block)
         except StreamProtocolError:
-            if stream is not None:
+            if stream is not None and not stream.remote_closed:
                 raise
         if stream is None:
-            self._on_closed_stream(stream_id)
+            self._ids.check_late(stream_id)
             return
         if stream.remote_closed:
             raise StreamProtocolError(ErrorCode.STREAM_CLOSED, "HEADERS after the end of the stream")
@@ -327,7 +316,7 @@ class ServerConnection:
             self._replenish()
         stream = self.streams.get(stream_id)
         if stream is None:
-            self._on_closed_stream(stream_id)
+            self._ids.check_late(stream_id)
             return
         if stream.remote_closed:
             raise StreamProtocolError(ErrorCode.STREAM_CLOSED, "DATA after the end of the stream")
@@ -368,7 +357,7 @@ class ServerConnection:
             raise ConnectionProtocolError(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM has four bytes")
         stream = self.streams.get(stream_id)
         if stream is None:
-            self._refuse_idle(stream_id)
+            self._ids.check_used(stream_id)
         if not self._resets.take(self._now()):
             raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too many streams reset")
         if stream is not None:
@@ -431,12 +420,13 @@ class ServerConnection:
         if len(payload) != 8:
             raise ConnectionProtocolError(ErrorCode.FRAME_SIZE_ERROR, "PING has eight bytes")
         if flags & ACK:
-            if payload == DRAIN_PING and self.draining and self._final_id is None:
-                self._final_id = self._last_id
-                self.outbox.control(frames.goaway(self._last_id, ErrorCode.NO_ERROR, b"graceful_stop"))
+            if payload == DRAIN_PING and self.draining and not self._final:
+                self._final = True
+                self.outbox.control(frames.goaway(self._ids.last, ErrorCode.NO_ERROR, b"graceful_stop"))
             return
         self.outbox.reply(frames.ping(payload, ack=True))
-        if not self._pings.allow(calls=len(self.streams), now=self._now()):
+        traffic, self.outbox.traffic = self.outbox.traffic, False
+        if not self._pings.allow(traffic=traffic, calls=len(self.streams), now=self._now()):
             raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too_many_pings")
 
     def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
@@ -458,7 +448,7 @@ class ServerConnection:
             return
         stream = self.streams.get(stream_id)
         if stream is None:
-            self._refuse_idle(stream_id)
+            self._ids.check_used(stream_id)
             return
         if not increment:
             raise StreamProtocolError(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE by nothing")
@@ -469,7 +459,6 @@ class ServerConnection:
     def _finished(self, stream: Stream) -> None:
         """We have sent the end of the stream; a client that still sends is told to stop (section 8.1)."""
         stream.receiver = None
-        self._pings.traffic = True
         del self.streams[stream.id]
         if not stream.remote_closed:
             self._end_early(stream.id, ErrorCode.NO_ERROR)
@@ -490,29 +479,13 @@ class ServerConnection:
         stream = self.streams.get(stream_id)
         if stream is not None:
             self._over(stream, code)
-        self._end_early(stream_id, code)
+        if self._ids.end_early(stream_id):
+            self.outbox.reply(frames.rst_stream(stream_id, code))
 
     def _end_early(self, stream_id: int, code: ErrorCode) -> None:
-        """RST_STREAM; frames that the client sent before it knew may still come."""
-        if stream_id not in self._ended_early:
-            self.outbox.reply(frames.rst_stream(stream_id, code))
-            _remember(self._ended_early, (stream_id,))
-
-    def _on_closed_stream(self, stream_id: int) -> None:
-        """DATA or HEADERS where no stream is open (section 5.1)."""
-        self._refuse_idle(stream_id)
-        if stream_id not in self._ended_early:
-            raise ConnectionProtocolError(ErrorCode.STREAM_CLOSED, "a frame on a closed stream")
-
-    def _refuse_idle(self, stream_id: int) -> None:
-        """Stream 0, streams that clients do not open, and streams that nobody opened."""
-        if not stream_id & 1 or stream_id > self._last_id or stream_id in self._skipped:
-            raise ConnectionProtocolError(ErrorCode.PROTOCOL_ERROR, "a frame on a stream that is not open")
-
-    def _skip(self, last_id: int, stream_id: int) -> None:
-        """The streams between are closed unused (section 5.1.1): using them later is another violation than reuse."""
-        first = last_id + 2 if last_id else 1
-        _remember(self._skipped, range(max(first, stream_id - 2 * MAX_REMEMBERED), stream_id, 2))
+        """RST_STREAM of our own will."""
+        if self._ids.end_early(stream_id):
+            self.outbox.control(frames.rst_stream(stream_id, code))
 
     # --- the connection's window ----------------------------------------------------------------------------------
 
@@ -537,11 +510,3 @@ def _unpadded(payload: bytes) -> bytes:
     if padding >= len(payload):
         raise ConnectionProtocolError(ErrorCode.PROTOCOL_ERROR, "more padding than frame")
     return payload[1 : len(payload) - padding]
-
-
-def _remember(ids: dict[int, None], new: Iterable[int]) -> None:
-    """Keeps the newest MAX_REMEMBERED."""
-    for stream_id in new:
-        if len(ids) >= MAX_REMEMBERED:
-            del ids[next(iter(ids))]
-        ids[stream_id] = None

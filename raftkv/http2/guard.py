@@ -41,21 +41,21 @@ class PingGuard:
     Traffic from the server resets the strikes: clients measure bandwidth with pings while data arrives.
     """
 
-    __slots__ = ("_idle_interval", "_interval", "_last", "_strikes", "traffic")
+    __slots__ = ("_idle_interval", "_interval", "_last", "_strikes")
 
     def __init__(self, *, interval: float, permit_without_calls: bool) -> None:
         self._interval = interval
         self._idle_interval = interval if permit_without_calls else IDLE_PING_INTERVAL_SECONDS
         self._last: float | None = None
         self._strikes = 0
-        self.traffic = True
-        """Set when headers or data are sent."""
 
-    def allow(self, *, calls: int, now: float) -> bool:
-        """Whether a ping at `now`, with so many calls in progress, is one the connection survives."""
+    def allow(self, *, traffic: bool, calls: int, now: float) -> bool:
+        """Whether the connection survives a ping at `now`, with so many calls in progress.
+
+        `traffic`: headers or data were sent since the ping before.
+        """
         last, self._last = self._last, now
-        if self.traffic:
-            self.traffic = False
+        if traffic:
             self._strikes = 0
             return True
         interval = self._interval if calls else self._idle_interval

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from raftkv.errors import Code, ConfigError
+from raftkv.http2.frames import DEFAULT_WINDOW
 from raftkv.rpc.method import Method
 
 MIB: Final = 1 << 20
@@ -49,6 +50,8 @@ class Options:
             value = getattr(self, name)
             if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
                 raise ConfigError(f"http2: {name} is {value}, and must be above zero")
+        if min(self.stream_window_bytes, self.connection_window_bytes) < DEFAULT_WINDOW:
+            raise ConfigError(f"http2: clients may use windows of {DEFAULT_WINDOW} bytes before they hear of smaller ones")
         for name, value in self.headers:
             if name != name.lower() or not (name + value).isascii() or len(name) + len(value) > 1024:
                 raise ConfigError(f"http2: {name!r} with {value!r} cannot be a response header")

@@ -47,6 +47,7 @@ class Outbox:
         "initial_window",
         "max_frame",
         "queued",
+        "traffic",
         "window",
     )
 
@@ -63,6 +64,8 @@ class Outbox:
         self.congested = False
         """The transport has more than it can send: data stays in the queues."""
         self.queued = 0
+        self.traffic = True
+        """Headers or data were sent since somebody looked: what gRPC's keepalive enforcement wants to know."""
 
     def __bool__(self) -> bool:
         """Whether there is something to write."""
@@ -96,6 +99,7 @@ class Outbox:
             self.data(stream, data)
             self.trailers(stream, trailers)
             return
+        self.traffic = True
         self.window -= size
         self._size += size
         pack, stream_id = HEADER.pack, stream.id
@@ -116,7 +120,7 @@ class Outbox:
     def headers(self, stream: Stream, block: bytes, *, end_stream: bool = False) -> None:
         """A header block that overtakes nothing: the first of a stream, or one without data."""
         assert stream.queue is None
-        stream.headers_sent = True
+        stream.headers_sent = self.traffic = True
         self._parts.append(
             header_frames(stream.id, self._prefix + block, end_stream=end_stream, max_frame=self.max_frame),
         )
@@ -128,6 +132,7 @@ class Outbox:
         """Data after what the stream has queued."""
         size = len(data)
         if stream.queue is None and size <= self._room(stream) and size <= self.max_frame:
+            self.traffic = True
             stream.send_window -= size
             self.window -= size
             self._size += size
@@ -184,6 +189,7 @@ class Outbox:
             queue.popleft()
         else:
             queue[0] = piece[size:]
+        self.traffic = True
         stream.send_window -= size
         stream.queued -= size
         self.window -= size

@@ -6,7 +6,7 @@ first one schedules it.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from raftkv.errors import MalformedRequestError
 from raftkv.http2.calls import ServerCall
@@ -24,6 +24,9 @@ from raftkv.http2.streaming import StreamingCall
 from raftkv.http2.tasks import HandlerTasks
 from raftkv.http2.unary import ServerStreamCall, UnaryCall
 from raftkv.rpc.method import Kind, Method
+
+FAREWELL_SECONDS: Final = 1.0
+"""How long a client may take to collect the last bytes."""
 
 
 class Shared:
@@ -63,6 +66,7 @@ class GrpcProtocol(asyncio.Protocol):
         self._outbox = self._connection.outbox
         self._transport: asyncio.Transport | None = None
         self._flushing = False
+        self._parting = False
         self._active = True
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._deadline_due = 0.0
@@ -132,11 +136,17 @@ class GrpcProtocol(asyncio.Protocol):
                 self.hooks.sent(len(data))
         connection = self._connection
         if connection.closed or (connection.draining and connection.drained):
-            transport.close()
+            self._part(transport)
         elif outbox.queued and not outbox.congested:
             outbox.pump()
             if outbox:
                 self._flush_soon()
+
+    def _part(self, transport: asyncio.Transport) -> None:
+        """Closes, but leaves the client time to do so: unread bytes at a close would take our last ones with them."""
+        if not self._parting:
+            self._parting = True
+            self._loop.call_later(FAREWELL_SECONDS, transport.close)
 
     # --- from the HTTP/2 core -------------------------------------------------------------------------------------
 

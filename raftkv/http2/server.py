@@ -3,15 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
-from typing import Final
 
 from raftkv.http2.options import Hooks, Options
 from raftkv.http2.preface import Door, Gates, ProtocolFactory
-from raftkv.http2.protocol import Shared
+from raftkv.http2.protocol import FAREWELL_SECONDS, Shared
 from raftkv.rpc.method import Method
-
-FAREWELL_SECONDS: Final = 1.0
-"""How long the last bytes of a connection may take to be collected."""
 
 
 class GrpcServer:

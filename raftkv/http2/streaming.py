@@ -92,7 +92,6 @@ class StreamingCall(ServerCall):
 
     def _release(self) -> None:
         super()._release()
-        self._carrier.buffered -= self._inbox_bytes
         self._inbox_bytes = 0
         self._inbox.clear()
         self._ended_by_client = True
