@@ -24,11 +24,13 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from rocksdict import ColumnFamily, Options, Rdict, RdictIter, ReadOptions, Snapshot, WriteBatch, WriteOptions
+from rocksdict import ColumnFamily, DBRecoveryMode, Options, Rdict, RdictIter, ReadOptions, Snapshot, WriteBatch, WriteOptions
 
 from raftkv.errors import DataDirLockedError, StorageError
+from raftkv.storage.directory import create_directory
 from raftkv.storage.engine import Batch, Table
 from raftkv.storage.rocks_options import RocksOptions, Tuning
+from raftkv.storage.wal import keep_intact_part
 
 _FORMAT = b"1"
 _FORMAT_KEY = b"format"
@@ -349,31 +351,31 @@ class _Cursor:
             raise _storage_error("scan", error) from error
 
 
-def create_directory(path: Path) -> None:
-    """Makes `path` for this user alone (0700), with its parents; each new name is on disk when this returns."""
-    try:
-        if path.is_dir():
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o700)
-            return
-        if not path.parent.is_dir():
-            create_directory(path.parent)
-        path.mkdir(mode=0o700)
-        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
-    except OSError as error:
-        raise StorageError(f"cannot create data directory {path}: {error.strerror}") from error
-
-
 def _open(path: Path, tuning: Tuning) -> Rdict:
+    """Opens the database; where a crash tore the end of its log, without that end, but never without anything before it."""
+    strict = DBRecoveryMode.absolute_consistency()
+    try:
+        return _open_database(path, tuning, strict)
+    except DataDirLockedError:
+        raise
+    except StorageError as error:
+        if "Corruption" not in str(error) or not keep_intact_part(path):
+            raise
+    try:
+        return _open_database(path, tuning, strict)
+    except StorageError as error:
+        # Logs are read in order, so if the torn end is what stops this, everything before it is intact.
+        if "Corruption: truncated" not in str(error):
+            raise
+    return _open_database(path, tuning, DBRecoveryMode.point_in_time())
+
+
+def _open_database(path: Path, tuning: Tuning, recovery: DBRecoveryMode) -> Rdict:
     """Opens the database with every column family it has; a new one has none but the default."""
     try:
         names = Rdict.list_cf(str(path), Options(raw_mode=True)) if (path / "CURRENT").exists() else []
         families = {name: tuning.family(_table_of(name)) for name in names if name != "default"}
-        return Rdict(str(path), options=tuning.database(), column_families=families)
+        return Rdict(str(path), options=tuning.database(recovery), column_families=families)
     except Exception as error:
         if "lock hold by current process" in str(error) or "While lock file" in str(error):
             raise DataDirLockedError(str(path)) from error

@@ -61,15 +61,13 @@ class Tuning:
         # Stalling writers is not allowed: the bound is kept by flushing early, not by making the storage thread wait.
         self._buffers = WriteBufferManager(options.write_buffer_bytes, allow_stall=False)
 
-    def database(self) -> Options:
+    def database(self, recovery: DBRecoveryMode) -> Options:
         """Options of the database as a whole; also those of RocksDB's default column family."""
         options = self.family(None)
         options.create_if_missing(True)
         options.create_missing_column_families(True)
         options.set_paranoid_checks(True)
-        # A torn record at the end of the log is what a crash leaves, and is dropped. Damage before it would silently
-        # take away promises made after it: RocksDB's default accepts that, this mode refuses to open.
-        options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
+        options.set_wal_recovery_mode(recovery)
         options.set_max_total_wal_size(self._options.wal_bytes)
         options.set_write_buffer_manager(self._buffers)
         options.increase_parallelism(2)

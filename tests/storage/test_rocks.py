@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -181,31 +182,86 @@ def newest_wal(path: Path) -> Path:
     return max(path.glob("*.log"), key=lambda file: (file.stat().st_size > 0, file.name))
 
 
-def test_torn_end_of_the_log_leaves_a_prefix(engine: RocksEngine, path: Path) -> None:
-    written = [b"%02d" % number for number in range(30)]
-    write(engine, b"", sync=True)
-    synced = newest_wal(path).stat().st_size
-    for key in written:
-        write(engine, key, value=bytes(1000))
-    chance = random.Random(7)
-    size = newest_wal(path).stat().st_size
-    for number in range(10):
-        copy = image(path, f"torn{number}")
-        os.truncate(newest_wal(copy), chance.randint(synced, size - 1))
-        found = keys_of_image(copy)
-        assert found == [b"", *written][: len(found)]
-        assert found
-
-
-def test_damage_inside_the_log_is_refused_not_cut_off(engine: RocksEngine, path: Path) -> None:
+@pytest.fixture
+def ends(engine: RocksEngine, path: Path) -> list[int]:
+    """Writes thirty rows, `00` to `29`, of a thousand bytes without a zero. Where the log ended after each."""
+    ends = []
     for number in range(30):
-        write(engine, b"%02d" % number, sync=True, value=bytes(1000))
-    copy = image(path, "damaged")
+        write(engine, b"%02d" % number, sync=True, value=bytes([number + 1]) * 1000)
+        ends.append(newest_wal(path).stat().st_size)
+    return ends
+
+
+def damaged(path: Path, name: str, damage: Callable[[bytearray], object]) -> Path:
+    """An image whose log `damage` has changed."""
+    copy = image(path, name)
     wal = newest_wal(copy)
     data = bytearray(wal.read_bytes())
-    data[len(data) // 2] ^= 1
+    damage(data)
     wal.write_bytes(data)
+    return copy
+
+
+def rows(count: int) -> list[bytes]:
+    return [b"%02d" % number for number in range(count)]
+
+
+def test_torn_end_of_the_log_leaves_a_prefix(path: Path, ends: list[int]) -> None:
+    for lost in (1, 6, 500, 1000, ends[29] - ends[28] - 1):
+        copy = image(path, f"torn{lost}")
+        os.truncate(newest_wal(copy), ends[29] - lost)
+        assert keys_of_image(copy) == rows(29)
+    copy = image(path, "between")
+    os.truncate(newest_wal(copy), ends[19])
+    assert keys_of_image(copy) == rows(20)
+
+
+def test_torn_end_of_zeros_leaves_a_prefix(path: Path, ends: list[int]) -> None:
+    for first, left in ((ends[28] + 1, 29), (ends[28] + 300, 29), (ends[20] + 400, 21)):
+        copy = image(path, f"zeros{first}")
+        wal = newest_wal(copy)
+        wal.write_bytes(wal.read_bytes()[:first] + bytes(50_000))
+        for _ in range(2):
+            assert keys_of_image(copy) == rows(left)
+
+
+def test_torn_end_that_was_never_a_record_is_ignored(path: Path, ends: list[int]) -> None:
+    copy = damaged(path, "noise", lambda data: data.extend(b"\x01\x02\x03\x04\xff\x7f\x01noise"))
+    assert keys_of_image(copy) == rows(30)
+
+
+@pytest.mark.parametrize("place", ["payload", "length", "checksum", "type", "first", "last"])
+def test_flipped_bit_inside_the_log_is_refused_not_cut_off(path: Path, ends: list[int], place: str) -> None:
+    record = ends[20]
+    offset = {
+        "payload": record + 300,
+        "length": record + 5,
+        "checksum": record,
+        "type": record + 6,
+        "first": 30,
+        "last": ends[29] - 100,
+    }[place]
+    copy = damaged(path, "flipped", lambda data: data.__setitem__(offset, data[offset] ^ 0x40))
+    for _ in range(2):
+        with pytest.raises(StorageError, match="Corruption"):
+            RocksEngine(copy)
+
+
+def test_missing_sector_inside_the_log_is_refused(path: Path, ends: list[int]) -> None:
+    copy = damaged(path, "hole", lambda data: data.__setitem__(slice(8192, 8704), bytes(512)))
     with pytest.raises(StorageError, match="Corruption"):
+        RocksEngine(copy)
+
+
+def test_torn_log_file_before_another_one_makes_no_hole(engine: RocksEngine, path: Path, ends: list[int]) -> None:
+    engine._database[b"begin"] = b"a new log file"
+    engine._database.flush()
+    write(engine, b"behind", sync=True)
+    copy = image(path, "hole")
+    logs = sorted(file for file in copy.glob("*.log") if file.stat().st_size)
+    assert len(logs) == 2
+    os.truncate(logs[0], ends[28] + 500)
+    with pytest.raises(StorageError, match="ahead of WALs"):
         RocksEngine(copy)
 
 
@@ -270,6 +326,27 @@ def test_scans_stay_in_their_range_while_others_come_and_go(engine: RocksEngine)
         if len(open_scans) > 20:
             low, high, scan = open_scans.pop(chance.randrange(20))
             assert [key for key, _ in scan] == [b"%04d" % number for number in range(low, high)]
+
+
+def test_view_is_of_one_moment_while_another_thread_writes(engine: RocksEngine) -> None:
+    tables = [table for table in Table if table.replicated]
+
+    def write_all() -> None:
+        for number in range(3000):
+            engine.write(Batch({table: {b"k": b"%d" % number} for table in tables}), sync=False)
+
+    writer = threading.Thread(target=write_all)
+    writer.start()
+    seen = set()
+    while writer.is_alive():
+        view = engine.view()
+        values = [view.get(table, b"k") for table in tables]
+        values += [next(view.scan(table), (b"k", None))[1] for table in tables]
+        assert len(set(values)) == 1
+        seen.add(values[0])
+        view.release()
+    writer.join()
+    assert seen
 
 
 # --- receiving a snapshot, killed anywhere --------------------------------------------------------------------------
