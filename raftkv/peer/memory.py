@@ -1,5 +1,6 @@
 """The network's in-memory twin: nodes of one process, on one event loop. Every message crosses the codec, as on the wire."""
 
+from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from raftkv.errors import PeerError
@@ -9,13 +10,12 @@ from raftkv.raft.messages import InstallSnapshot, Message
 
 
 class MemoryNetwork:
-    """Connects the replicas of one process and can cut them apart."""
+    """Connects the replicas of one process, and can cut them apart. What is sent arrives in the loop's next turn, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
         self._receivers: dict[int, Receiver] = {}
         self._cut: set[tuple[int, int]] = set()
-        self._queue: list[bytes] = []
-        self._targets: list[tuple[int, int]] = []
 
     def join(self, node_id: int, receiver: Receiver) -> "MemoryPeers":
         """Connects a replica; it replaces an earlier one of that id."""
@@ -32,39 +32,42 @@ class MemoryNetwork:
         """Drops what `source` sends to `target` from now on (one direction)."""
         self._cut.add((source, target))
 
+    def isolate(self, node_id: int) -> None:
+        """Drops everything from and to a node."""
+        for other in self._receivers:
+            self._cut |= {(node_id, other), (other, node_id)}
+
     def heal(self) -> None:
         """Ends all cuts."""
         self._cut.clear()
 
     def post(self, message: Message) -> bool:
-        """Takes a message for delivery by `deliver`; False if its way is cut or nobody is there."""
-        way = (message.source, message.target)
-        if way in self._cut or message.target not in self._receivers:
+        """Sends a message; False if its way is cut or nobody is there."""
+        if self._way(message) is None:
             return False
-        self._queue.append(encode(message))
-        self._targets.append(way)
+        self._loop.call_soon(self._deliver, encode(message))
         return True
 
-    def deliver(self) -> int:
-        """Delivers all that is under way and returns how many messages that were."""
-        queue, targets = self._queue, self._targets
-        self._queue, self._targets = [], []
-        for way, frame in zip(targets, queue, strict=True):
-            receiver = self._receivers.get(way[1])
-            if receiver is not None and way not in self._cut:
-                receiver.receive(decode(frame))
-        return len(queue)
+    def _deliver(self, frame: bytes) -> None:
+        message = decode(frame)
+        if (receiver := self._way(message)) is not None:
+            receiver.receive(message)
 
     async def stream(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
-        """Carries a snapshot at once."""
-        receiver = self._receivers.get(message.target)
-        if receiver is None or (message.source, message.target) in self._cut:
+        """Carries a snapshot."""
+        receiver = self._way(message)
+        if receiver is None:
             raise PeerError(f"node {message.target:x} cannot be reached")
         await receiver.receive_snapshot(message, frames)
 
+    def _way(self, message: Message) -> Receiver | None:
+        if (message.source, message.target) in self._cut:
+            return None
+        return self._receivers.get(message.target)
+
 
 class MemoryPeers:
-    """One node's end of a MemoryNetwork."""
+    """One node's end of a MemoryNetwork. All nodes of the process are reachable by their ids alone."""
 
     def __init__(self, network: MemoryNetwork, node_id: int) -> None:
         self._network = network
@@ -78,4 +81,4 @@ class MemoryPeers:
         await self._network.stream(message, frames)
 
     def set_members(self, addresses: Mapping[int, str]) -> None:
-        """All nodes of the process are reachable by their ids alone."""
+        """Nothing to dial."""

@@ -19,6 +19,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -218,11 +219,10 @@ class _Link(asyncio.Protocol):
             await asyncio.sleep(delay)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        _tune(transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        _tune(self._transport)
         self._deframer = Deframer()
-        transport.write(pack([self._peers.hello(self._node_id, pb.Hello.MESSAGES)]))
+        self._transport.write(pack([self._peers.hello(self._node_id, pb.Hello.MESSAGES)]))
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -262,10 +262,9 @@ class _Inbound(asyncio.Protocol):
         self._snapshot_source = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        _tune(transport)
-        self._transport = transport
-        self._patience = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, transport.abort)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        _tune(self._transport)
+        self._patience = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._transport.abort)
         self._peers.opened(self)
 
     def close(self) -> None:

@@ -151,8 +151,7 @@ class Replica:
         self._reads.stop()
         self._slices.stop()
         self._scrubber.stop()
-        if not self.failed.done():
-            self._writer.flush()
+        self._writer.stop(flush=not self.failed.done())
 
     def fail(self, error: BaseException) -> None:
         """This node cannot go on: its disk or its code failed."""

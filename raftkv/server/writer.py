@@ -102,10 +102,10 @@ class Writer:
         if self._lingering is None and not self._installing:
             self._lingering = self._loop.call_later(LINGER_S, self._write_alone, False)
 
-    def flush(self) -> None:
-        """Writes what waits, synced: the node is stopping."""
-        if not self._installing:
-            self._stop_lingering()
+    def stop(self, *, flush: bool) -> None:
+        """Ends; `flush` writes what waits, synced, unless the disk has failed or a snapshot is about to replace it."""
+        self._stop_lingering()
+        if flush and not self._installing:
             self._write_alone(True)
 
     def _write_alone(self, sync: bool) -> None:  # noqa: FBT001 (a timer's callback takes positional arguments)

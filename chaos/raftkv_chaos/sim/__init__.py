@@ -1,0 +1,1 @@
+"""The very node code under virtual time, on one thread."""
