@@ -80,13 +80,13 @@ class Connection(asyncio.Protocol):
     def __init__(
         self, endpoint: Endpoint, raw_socket: socket.socket, options: ConnectionOptions, loop: asyncio.AbstractEventLoop
     ) -> None:
+        self.loop = loop
         self.raw_socket = raw_socket
         self.opened: asyncio.Future[None] = loop.create_future()
         """Done when the server has shown that it speaks HTTP/2, or fails with the reason why not."""
         self.closed: asyncio.Future[None] = loop.create_future()
         self._endpoint = endpoint
         self._options = options
-        self._loop = loop
         self._state = State.DIALLED
         self._h2 = _new_h2()
         self._filter = GoAwayFilter()
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         """As Channel.unary."""
         while len(self._exchanges) >= self._max_streams:
             await self._wait_for_slot()
-        exchange = UnaryExchange(call, self._loop.create_future(), self._options.max_message_bytes)
+        exchange = UnaryExchange(call, self.loop.create_future(), self._options.max_message_bytes)
         self._start(exchange, call.path, call.metadata, call.timeout)
         try:
             return await exchange.outcome
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
         """As Channel.stream."""
         while len(self._exchanges) >= self._max_streams:
             await self._wait_for_slot()
-        exchange = StreamExchange(self, self._loop, self._options.max_message_bytes)
+        exchange = StreamExchange(self, self.loop, self._options.max_message_bytes)
         self._start(exchange, path, metadata, None)
         return exchange
 
@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        self._keepalive.heard(self._loop.time())
+        self._keepalive.heard(self.loop.time())
         if self._state is State.DIALLED and data[3:4] not in FIRST_FRAME_TYPES:
             self.abort("what listens there is no gRPC server")
             return
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
         self._h2.send_headers(stream_id, self._headers(path, metadata, timeout))
         self.pump(exchange)
         if self._watchdog is None:
-            self._watchdog = self._loop.call_later(self._options.keepalive_after, self._watch)
+            self._watchdog = self.loop.call_later(self._options.keepalive_after, self._watch)
 
     def _headers(self, path: str, metadata: Metadata, timeout: float | None) -> Headers:
         """The headers of a request. Those that differ from call to call stay out of the compression's table."""
@@ -254,7 +254,7 @@ class Connection(asyncio.Protocol):
     def _flush_soon(self) -> None:
         if not self._flush_is_due:
             self._flush_is_due = True
-            self._loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_is_due = False
@@ -394,7 +394,7 @@ class Connection(asyncio.Protocol):
             self.pump(exchange)
 
     async def _wait_for_slot(self) -> None:
-        waiter: asyncio.Future[None] = self._loop.create_future()
+        waiter: asyncio.Future[None] = self.loop.create_future()
         self._slot_waiters.append(waiter)
         await waiter
         if self._state is not State.OPEN:
@@ -417,14 +417,14 @@ class Connection(asyncio.Protocol):
         self._watchdog = None
         if not self._exchanges:
             return
-        verdict, seconds = self._keepalive.look(self._loop.time())
+        verdict, seconds = self._keepalive.look(self.loop.time())
         if verdict is Verdict.DEAD:
             self.abort(f"no answer to a ping within {self._keepalive.timeout:g} s")
             return
         if verdict is Verdict.PING:
             self._h2.ping(PING_DATA)
             self._flush()
-        self._watchdog = self._loop.call_later(seconds, self._watch)
+        self._watchdog = self.loop.call_later(seconds, self._watch)
 
     _handlers: ClassVar[Mapping[type[Event], Callable[["Connection", Any], None]]] = {
         ResponseReceived: _on_headers,

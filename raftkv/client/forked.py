@@ -8,17 +8,27 @@ Whoever holds state that must not cross a fork compares `generation()` with the 
 """
 
 import os
+from asyncio import AbstractEventLoop
 from socket import socket
 from typing import Protocol
 from weakref import WeakSet
 
 
-class Inherited(Protocol):
+class OpenConnection(Protocol):
     """Something with a socket that a child must not use."""
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The loop that runs it."""
+        ...
 
     @property
     def raw_socket(self) -> socket:
         """The socket itself, not a wrapper: the child detaches it."""
+        ...
+
+    async def close(self) -> None:
+        """Closes it in good order, on its loop."""
         ...
 
 
@@ -27,8 +37,8 @@ class _Registry:
 
     def __init__(self) -> None:
         self.generation = 0
-        self.open: WeakSet[Inherited] = WeakSet()
-        self.inherited: list[Inherited] = []
+        self.open: WeakSet[OpenConnection] = WeakSet()
+        self.inherited: list[OpenConnection] = []
 
     def start_afresh(self) -> None:
         """In the child, before any of its code runs."""
@@ -50,6 +60,12 @@ def generation() -> int:
     return _REGISTRY.generation
 
 
-def register(connection: Inherited) -> None:
+async def close_all(loop: AbstractEventLoop) -> None:
+    """Closes the connections that run on the loop, whoever has forgotten them."""
+    for connection in [one for one in _REGISTRY.open if one.loop is loop]:
+        await connection.close()
+
+
+def register(connection: OpenConnection) -> None:
     """Names a connection that a forked child must let go; held weakly."""
     _REGISTRY.open.add(connection)

@@ -12,6 +12,8 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from raftkv.client import forked
+
 Result = TypeVar("Result")
 
 
@@ -76,12 +78,13 @@ class _Holder:
 
 
 async def _end_everything() -> None:
-    """Cancels all other tasks and waits for them."""
+    """Cancels all other tasks, waits for them, and closes the connections."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     loop = asyncio.get_running_loop()
+    await forked.close_all(loop)
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()
 

@@ -1,0 +1,169 @@
+"""Data loaders fork while the parent's client is connected. Each side has to have connections of its own.
+
+The programs run as processes of their own, with warnings as errors: this one has threads that do not survive a fork.
+"""
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+
+def run(program: str) -> str:
+    """What the program prints; it must end well and complain of nothing."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", dedent(program)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert (result.stderr, result.returncode) == ("", 0)
+    return result.stdout
+
+
+def test_blocking_client_works_on_both_sides_of_a_fork(endpoint: str, prefix: str) -> None:
+    output = run(f"""
+        import multiprocessing, os, threading
+        from raftkv.client import BlockingClient
+
+        context = multiprocessing.get_context("fork")
+        client = BlockingClient({endpoint!r}, timeout=30.0)
+
+        def load(worker):
+            for number in range(20):
+                client.put(f"{prefix}{{worker}}/{{number}}", str(os.getpid()))
+            assert client.range(f"{prefix}{{worker}}/", prefix=True, count_only=True).count == 20
+            queue.put(client._client._session._ids._client)
+
+        client.put("{prefix}parent", "0")
+        mine = client._client._session
+        queue = context.SimpleQueue()
+        workers = [context.Process(target=load, args=(number,)) for number in range(4)]
+        for worker in workers:
+            worker.start()
+        for number in range(50):
+            client.put("{prefix}parent", str(number))
+        ids = {{queue.get() for _ in workers}}
+        for worker in workers:
+            worker.join()
+        assert client._client._session is mine, "the parent kept its connections"
+        assert len(ids) == 4 and mine._ids._client not in ids, "each process has a client id of its own"
+        print([worker.exitcode for worker in workers], client.get("{prefix}parent").version)
+    """)
+    assert output == "[0, 0, 0, 0] 51\n"
+
+
+def test_asyncio_client_works_on_both_sides_of_a_fork(endpoint: str, prefix: str) -> None:
+    output = run(f"""
+        import asyncio, multiprocessing
+        from raftkv.client import Client
+
+        context = multiprocessing.get_context("fork")
+        client = Client({endpoint!r}, timeout=30.0)
+
+        async def use(key):
+            for number in range(20):
+                await client.put("{prefix}" + key, str(number))
+            return (await client.get("{prefix}" + key)).version
+
+        def load():
+            versions.put(asyncio.run(use("child")))
+
+        async def main():
+            await use("parent")
+            worker = context.Process(target=load)
+            worker.start()
+            print(await use("parent"))
+            await asyncio.to_thread(worker.join)
+            print(versions.get(), worker.exitcode)
+            print(await use("parent"))
+            await client.close()
+
+        versions = context.SimpleQueue()
+        asyncio.run(main())
+    """)
+    assert output == "40\n20 0\n60\n"
+
+
+def test_child_lets_go_of_the_parents_connection(endpoint: str) -> None:
+    """So that the server sees the parent's end when it comes, however long the child lives."""
+    run(f"""
+        import os
+        from raftkv.client import BlockingClient, forked
+
+        client = BlockingClient({endpoint!r})
+        client.status()
+        (connection,) = forked._REGISTRY.open
+        number = connection.raw_socket.fileno()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.fstat(number)
+            except OSError:
+                os._exit(client.status().version != "")
+            os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        client.status()
+        assert set(forked._REGISTRY.open) == {{connection}}
+    """)
+
+
+@pytest.mark.parametrize("used_by_the_child", ["", "client.status()"])
+def test_child_that_ends_like_a_program_complains_of_nothing(endpoint: str, used_by_the_child: str) -> None:
+    output = run(f"""
+        import gc, os, sys
+        from raftkv.client import BlockingClient
+
+        client = BlockingClient({endpoint!r})
+        client.status()
+        child = os.fork()
+        if child == 0:
+            {used_by_the_child}
+            gc.collect()
+            sys.exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        print(bool(client.status().version))
+    """)
+    assert output == "True\n"
+
+
+def test_grandchild_starts_afresh_too(endpoint: str) -> None:
+    run(f"""
+        import os
+        from raftkv.client import BlockingClient
+
+        client = BlockingClient({endpoint!r})
+        sessions = []
+        for generation in range(3):
+            client.status()
+            sessions.append(client._client._session)
+            child = os.fork()
+            if child:
+                os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        client.status()
+        sessions.append(client._client._session)
+        os._exit(len(set(sessions)) != 4)
+    """)
+
+
+def test_fork_in_the_middle_of_calls_of_another_thread(endpoint: str, prefix: str) -> None:
+    run(f"""
+        import os, threading
+        from raftkv.client import BlockingClient
+
+        client = BlockingClient({endpoint!r}, timeout=30.0)
+        ended = threading.Event()
+
+        def write():
+            while not ended.is_set():
+                client.put("{prefix}thread", "x")
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        for number in range(10):
+            child = os.fork()
+            if child == 0:
+                client.put("{prefix}child", str(number))
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        ended.set()
+        thread.join()
+        assert client.get("{prefix}child").version == 10
+    """)
