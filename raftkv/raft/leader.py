@@ -148,12 +148,7 @@ class Leader:
         for entry in entries:
             if entry[2]:
                 node.configurations.append(entry)
-                self._membership_changed()
-
-    def _membership_changed(self) -> None:
-        self.replication.follow_membership(active=True)
-        if self.transfer_target not in self._node.configurations.current.voters:
-            self.transfer_target = NO_NODE
+                self.replication.follow_membership(active=True)
 
     # --- replication -----------------------------------------------------------------------------------------------
 

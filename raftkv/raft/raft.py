@@ -22,10 +22,10 @@ from raftkv.raft.membership import Configurations
 from raftkv.raft.messages import (
     NO_NODE,
     Append,
-    AppendReply,
     EntryKind,
     HardState,
     Heartbeat,
+    HeartbeatReply,
     InstallSnapshot,
     Membership,
     Message,
@@ -281,11 +281,12 @@ class Raft:
 
     def _on_stale(self, message: Message) -> None:
         """Tells a leader of an earlier term about this one: without that, a node whose term has run ahead could neither
-        follow that leader nor, under leader stickiness, replace it.
+        follow that leader nor, under leader stickiness, replace it. The answer carries nothing but the term, for it may arrive
+        when its target leads that very term.
         """
         node = self._node
         if isinstance(message, LEADER_MESSAGES):
-            node.send(AppendReply(node.node_id, message.source, node.term, self._log.commit))
+            node.send(HeartbeatReply(node.node_id, message.source, node.term))
         node.ignore("message of an earlier term")
 
     def _on_vote(self, vote: Vote) -> None:

@@ -38,6 +38,10 @@ class Chaos:
     def _runs(self, node: int) -> bool:
         return self.cluster.servers[node].up
 
+    def leaders(self) -> list[int]:
+        """Everybody who believes to lead."""
+        return [node for node in NODES if self._runs(node) and self.cluster[node].leader == node]
+
     # --- the machinery moves ---------------------------------------------------------------------------------------
 
     def tick(self, node: int, count: int = 1) -> None:
@@ -60,6 +64,10 @@ class Chaos:
             position %= len(network)
             message = network[position]
             del network[position]
+            self.cluster.deliver(message)
+
+    def deliver_link(self, source: int, target: int) -> None:
+        for message in self.cluster.take(source, target):
             self.cluster.deliver(message)
 
     def drop(self, position: int) -> None:
@@ -142,6 +150,21 @@ class Chaos:
     def heal(self) -> None:
         self.cluster.heal()
 
+    def revolt(self, group: Sequence[int]) -> None:
+        """A group is cut off from the rest, believes that its leader is gone and tries to elect its first node."""
+        self.cut(group)
+        for node in group:
+            if self._runs(node):
+                self.peer_lost(node, self.cluster[node].leader)
+        self.campaign(group[0])
+        for _ in range(6):
+            for node in group:
+                self.turn(node)
+                self.sync(node)
+            for source in group:
+                for target in group:
+                    self.deliver_link(source, target)
+
     # --- and comes right again -------------------------------------------------------------------------------------
 
     def recover(self) -> None:
@@ -162,14 +185,19 @@ class Chaos:
 
 
 def walk(chaos: Chaos, rng: random.Random, steps: int) -> None:
-    """A random walk through all of it; weights keep the cluster busy rather than broken."""
+    """A random walk through all of it. Every walk has weights of its own: some acts are frequent in it, some never happen."""
     acts = _acts(chaos, rng)
-    names, weights = list(acts), [weight for weight, _ in acts.values()]
+    names = list(acts)
+    weights = [weight * rng.choice([0, 1, 1, 3]) if weight < 50 else weight for weight, _ in acts.values()]
     for name in rng.choices(names, weights, k=steps):
         acts[name][1]()
 
 
 def _acts(chaos: Chaos, rng: random.Random) -> dict[str, tuple[int, Callable[[], None]]]:
+    return {**_moves(chaos, rng), **_requests(chaos, rng), **_faults(chaos, rng)}
+
+
+def _moves(chaos: Chaos, rng: random.Random) -> dict[str, tuple[int, Callable[[], None]]]:
     def node() -> int:
         return rng.choice(NODES)
 
@@ -178,28 +206,47 @@ def _acts(chaos: Chaos, rng: random.Random) -> dict[str, tuple[int, Callable[[],
 
     return {
         "tick": (30, lambda: chaos.tick(node())),
-        "turn": (60, lambda: chaos.turn(node())),
-        "sync": (50, lambda: chaos.sync(node())),
-        "deliver in order": (80, lambda: chaos.deliver(0)),
+        "turn": (80, lambda: chaos.turn(node())),
+        "sync": (60, lambda: chaos.sync(node())),
+        "deliver in order": (60, lambda: chaos.deliver(0)),
         "deliver": (60, lambda: chaos.deliver(anywhere())),
+        "deliver a link": (30, lambda: chaos.deliver_link(node(), node())),
         "drop": (8, lambda: chaos.drop(anywhere())),
         "duplicate": (8, lambda: chaos.duplicate(anywhere())),
-        "flow": (6, lambda: chaos.flow(rng.randint(1, 4))),
-        "propose": (20, lambda: chaos.propose(node())),
-        "propose to the leader": (12, lambda: chaos.propose(chaos.cluster.leader() or 1)),
-        "read": (15, lambda: chaos.read(node())),
-        "change": (
-            4,
-            lambda: chaos.change(chaos.cluster.leader() or 1, rng.choice(list(ChangeKind)), node()),
-        ),
-        "transfer": (2, lambda: chaos.transfer(chaos.cluster.leader() or 1, node())),
-        "campaign": (4, lambda: chaos.campaign(node())),
+        "flow": (12, lambda: chaos.flow(rng.randint(1, 4))),
         "compact": (4, lambda: chaos.compact(node())),
         "flush": (4, lambda: chaos.flush(node())),
+    }
+
+
+def _requests(chaos: Chaos, rng: random.Random) -> dict[str, tuple[int, Callable[[], None]]]:
+    def node() -> int:
+        return rng.choice(NODES)
+
+    def leader() -> int:
+        return rng.choice(chaos.leaders() or NODES)
+
+    return {
+        "propose": (10, lambda: chaos.propose(node())),
+        "propose to a leader": (30, lambda: chaos.propose(leader())),
+        "read": (8, lambda: chaos.read(node())),
+        "read at a leader": (15, lambda: chaos.read(leader())),
+        "change": (8, lambda: chaos.change(leader(), rng.choice(list(ChangeKind)), node())),
+        "transfer": (3, lambda: chaos.transfer(leader(), node())),
+    }
+
+
+def _faults(chaos: Chaos, rng: random.Random) -> dict[str, tuple[int, Callable[[], None]]]:
+    def node() -> int:
+        return rng.choice(NODES)
+
+    return {
+        "campaign": (4, lambda: chaos.campaign(node())),
+        "revolt": (8, lambda: chaos.revolt(rng.sample(NODES, rng.randint(2, 4)))),
         "crash": (4, lambda: chaos.crash(node(), synced=rng.random() < 0.5)),
         "restart": (12, lambda: chaos.restart(node())),
         "peer lost": (3, lambda: chaos.peer_lost(node(), node())),
         "unreachable": (2, lambda: chaos.unreachable(node(), node())),
-        "cut": (2, lambda: chaos.cut(rng.sample(NODES, rng.randint(1, 2)))),
-        "heal": (6, chaos.heal),
+        "cut": (4, lambda: chaos.cut(rng.sample(NODES, rng.randint(1, 2)))),
+        "heal": (8, chaos.heal),
     }

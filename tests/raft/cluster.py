@@ -279,8 +279,8 @@ class Cluster:
             self._check(node_id)
 
     def data(self, node_id: int) -> list[bytes]:
-        """What a server has in its log, without the empty entries of new leaders."""
-        return [entry.data for entry in log_of(self[node_id]) if entry.data]
+        """The commands that a server has in its log."""
+        return [entry.data for entry in log_of(self[node_id]) if entry.data and entry.kind == EntryKind.NORMAL]
 
     # --- the network -----------------------------------------------------------------------------------------------
 
