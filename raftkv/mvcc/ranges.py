@@ -24,7 +24,7 @@ from raftkv.pb.kv import KeyValue
 from raftkv.pb.rpc import RangeRequest, RangeResponse
 from raftkv.storage.engine import Table
 
-POINT_READS = 8
+POINT_READS = 4
 """Up to so many rows are fetched one by one; a scan costs as much before its first row."""
 
 NO_LIMIT = 2**31
@@ -190,7 +190,7 @@ def _choose_sorted(sight: Sight, selection: _Selection, response: RangeResponse)
     assert value_of is not None
     limit, enough = selection.limit, selection.enough
     runs: list[list[tuple[Any, bytes]]] = []
-    read = 0
+    read = matching = 0
     for batch in _rows(sight, selection, reverse=False):
         if sight.spent:
             yield from sight.pause()
@@ -198,17 +198,26 @@ def _choose_sorted(sight: Sight, selection: _Selection, response: RangeResponse)
         read += len(part)
         parsed = [(KeyValue.FromString(encoded), encoded) for encoded in part]
         run = [(value_of(kv), encoded) for kv, encoded in parsed if passes is None or passes(kv)]
+        matching += len(run)
         run.sort(key=_first, reverse=reverse)
-        runs.append(run)
+        runs.append(run[:limit] if limit else run)
         if enough and read == enough:
             break
-    response.more = 0 < limit < sum(map(len, runs))
-    for _, encoded in islice(merge(*runs, key=_first, reverse=reverse), limit or None):
+    response.more = 0 < limit < matching
+    in_order = merge(*map(_drain, runs), key=_first, reverse=reverse)
+    for _, encoded in islice(in_order, limit or None):
         _take(response, encoded, keys_only=selection.keys_only)
         sight.spend(1, len(encoded))
         if sight.spent:
             yield from sight.pause()
     return read
+
+
+def _drain(run: list[tuple[Any, bytes]]) -> Iterator[tuple[Any, bytes]]:
+    """The run in order, freed as it goes: to free a million rows at once would take a tenth of a second."""
+    run.reverse()
+    while run:
+        yield run.pop()
 
 
 def _rows(sight: Sight, selection: _Selection, *, reverse: bool) -> Iterator[list[bytes]]:

@@ -165,7 +165,8 @@ class Store:
         if request.lease and not self._lease_exists(request.lease):
             raise LeaseNotFoundError
         state, key, main = self._state, request.key, self.revision + 1
-        previous = state.get(_LIVE, key)
+        # The index knows a new key at a tenth of what it costs the tables to find nothing.
+        previous = state.get(_LIVE, key) if key in self._index else None
         encoded = next_version(request, previous, main)
         row = pack_revision(main, 0)
         state.put(_LIVE, key, encoded)
