@@ -12,32 +12,33 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import structlog
 import uvloop
 
 from raftkv import __version__
+from raftkv.apply.command import ALARM, body
 from raftkv.apply.machine import StateMachine
-from raftkv.clock import Clock, SystemClock
+from raftkv.clock import SystemClock
 from raftkv.config import ServerConfig, Url, parse_urls
 from raftkv.errors import ConfigError, RaftKVError, RequestError
 from raftkv.http2.options import Options
 from raftkv.http2.server import GrpcServer
 from raftkv.mvcc.steps import finish
-from raftkv.pb.command import SetMember
-from raftkv.pb.rpc import NOSPACE, AlarmRequest, CompactionRequest, Member
+from raftkv.pb.rpc import NOSPACE, AlarmRequest
 from raftkv.peer.tcp import Self, TcpPeers
 from raftkv.raft.config import Config as RaftConfig
 from raftkv.raft.messages import Membership
 from raftkv.raft.raft import Raft
-from raftkv.rpc.body import ALARM, COMPACT, SET_MEMBER, body
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import Limits
 from raftkv.rpc.services import services
 from raftkv.server.bootstrap import cluster_id, first_members, member_id
-from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor
+from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_compacting
+from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Parts, Replica, Settings
 from raftkv.storage.engine import Batch, Engine
@@ -59,7 +60,8 @@ SWITCH_INTERVAL_S = 0.0005
 """The storage thread needs the interpreter for moments only; with Python's 5 ms it would wait longer than the disk takes."""
 GC_THRESHOLD = 50_000
 """Requests make few cycles; a full collection of a large heap would be a pause that clients see."""
-PUBLISH_RETRY_S = 0.5
+PATIENCE_S = 5.0
+"""What a request may wait for the cluster, besides two election timeouts; as in etcd."""
 
 
 def run(config: ServerConfig) -> None:
@@ -75,38 +77,69 @@ def run(config: ServerConfig) -> None:
 
 
 class _Daemon:
-    """The parts of one node, from start to stop."""
+    """One node's process, from start to stop."""
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
-        self._clock: Clock = SystemClock()
+        self._clock = SystemClock()
         self._rng = random.Random(os.urandom(32))  # noqa: S311 (jitter and numbers that must differ, no secrets)
-        self._asked_to_stop: asyncio.Future[None]
 
     async def run(self) -> None:
         """Starts, waits, stops."""
         loop = asyncio.get_running_loop()
-        self._asked_to_stop = loop.create_future()
+        asked_to_stop: asyncio.Future[None] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, asked_to_stop.cancel)
         engine = RocksEngine(self._config.directory)
         storage = StorageThread(loop)
         try:
-            await self._serve(engine, storage)
+            await self._serve(engine, storage, asked_to_stop)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
         finally:
             await storage.stop()
             engine.close()
         log.info("stopped")
 
-    async def _serve(self, engine: Engine, storage: StorageThread) -> None:
-        config, loop = self._config, asyncio.get_running_loop()
-        identity = identify(engine, config)
+    async def _serve(self, engine: Engine, storage: StorageThread, asked_to_stop: "asyncio.Future[None]") -> None:
+        identity = identify(engine, self._config)
+        parts = self._parts(identity, engine, storage)
+        async with asyncio.TaskGroup() as tasks:
+            replica = Replica(self._settings(identity), parts, asyncio.get_running_loop(), tasks)
+            peers = TcpPeers(Self(identity.cluster_id, identity.node_id, __version__), tasks)
+            health = Health()
+            server = self._server(replica, health, engine)
+            try:
+                await self._start(replica, peers, server)
+                duties = [tasks.create_task(duty) for duty in self._duties(replica)]
+                await asyncio.wait([asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
+                log.info("stopping")
+                health.stop_serving()
+                for duty in duties:
+                    duty.cancel()
+                await self._leave(replica, server)
+            finally:
+                replica.stop()
+                await server.stop()
+                await peers.close()
+        if replica.failed.done():
+            replica.failed.result()
+
+    def _parts(self, identity: Identity, engine: Engine, storage: StorageThread) -> Parts:
         overlay = Overlay(engine)
         machine = StateMachine(overlay)
         finish(machine.load())
         store_log = LogStore.open(engine)
-        parts = Parts(
-            raft=self._raft(identity, store_log, machine),
+        raft = Raft(
+            RaftConfig(identity.node_id, election_ticks=self._config.election_timeout // self._config.heartbeat_interval),
+            store_log,
+            random.Random(self._rng.getrandbits(64)),  # noqa: S311 (election jitter)
+            hard_state=store_log.hard_state,
+            membership=machine.membership,
+            applied=machine.applied_index,
+        )
+        return Parts(
+            raft=raft,
             log=store_log,
             machine=machine,
             overlay=overlay,
@@ -115,50 +148,15 @@ class _Daemon:
             clock=self._clock,
             rng=self._rng,
         )
-        async with asyncio.TaskGroup() as tasks:
-            settings = Settings(
-                cluster_id=identity.cluster_id,
-                node_id=identity.node_id,
-                tick_s=config.heartbeat_interval / 1000,
-                snapshot_count=config.snapshot_count,
-                patience_s=5.0 + 2 * config.election_timeout / 1000,
-            )
-            replica = Replica(settings, parts, loop, tasks)
-            peers = TcpPeers(Self(identity.cluster_id, identity.node_id, __version__), tasks)
-            health = Health()
-            server = self._server(replica, health, engine)
-            for url in parse_urls(config.listen_peer_urls, "listen-peer-urls"):
-                with _listening_on(url, "listen-peer-urls"):
-                    await peers.listen(url.host, url.port, replica)
-            replica.start(peers)
-            for url in parse_urls(config.listen_client_urls, "listen-client-urls"):
-                with _listening_on(url, "listen-client-urls"):
-                    await server.listen(url.host, url.port)
-            log.info(
-                "serving", member=f"{identity.node_id:x}", cluster=f"{identity.cluster_id:x}", clients=config.listen_client_urls
-            )
-            background = [tasks.create_task(self._publish(replica)), tasks.create_task(self._compact(replica))]
-            _settle_memory()
-            await asyncio.wait([self._asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
-            log.info("stopping")
-            health.stop_serving()
-            for task in background:
-                task.cancel()
-            await self._leave(replica, server)
-            replica.stop()
-            await peers.close()
-        if replica.failed.done():
-            replica.failed.result()
 
-    def _raft(self, identity: Identity, store_log: LogStore, machine: StateMachine) -> Raft:
-        ticks = max(self._config.election_timeout // self._config.heartbeat_interval, 2)
-        return Raft(
-            RaftConfig(node_id=identity.node_id, election_ticks=ticks),
-            store_log,
-            random.Random(self._rng.getrandbits(64)),  # noqa: S311 (election jitter)
-            hard_state=store_log.hard_state,
-            membership=machine.membership,
-            applied=machine.applied_index,
+    def _settings(self, identity: Identity) -> Settings:
+        config = self._config
+        return Settings(
+            cluster_id=identity.cluster_id,
+            node_id=identity.node_id,
+            tick_s=config.heartbeat_interval / 1000,
+            snapshot_count=config.snapshot_count,
+            patience_s=PATIENCE_S + 2 * config.election_timeout / 1000,
         )
 
     def _server(self, replica: Replica, health: Health, engine: Engine) -> GrpcServer:
@@ -170,53 +168,45 @@ class _Daemon:
         )
         return GrpcServer(services(replica, health, quota, limits, engine.size), options=options)
 
-    def _stop(self) -> None:
-        if not self._asked_to_stop.done():
-            self._asked_to_stop.set_result(None)
+    async def _start(self, replica: Replica, peers: TcpPeers, server: GrpcServer) -> None:
+        config, settings = self._config, replica.settings
+        for url in parse_urls(config.listen_peer_urls, "listen-peer-urls"):
+            with _listening_on(url, "listen-peer-urls"):
+                await peers.listen(url.host, url.port, replica)
+        replica.start(peers)
+        for url in parse_urls(config.listen_client_urls, "listen-client-urls"):
+            with _listening_on(url, "listen-client-urls"):
+                await server.listen(url.host, url.port)
+        log.info(
+            "serving", member=f"{settings.node_id:x}", cluster=f"{settings.cluster_id:x}", clients=config.listen_client_urls
+        )
+        _settle_memory()
+
+    def _duties(self, replica: Replica) -> Iterator[Coroutine[Any, Any, None]]:
+        config = self._config
+        yield publish(replica, config.name, [str(url) for url in config.client_urls])
+        retention = config.compaction_retention
+        if retention and config.auto_compaction_mode == "periodic":
+            yield keep_compacting(replica, PeriodicCompactor(retention, lambda: replica.store.revision, self._clock))
+        elif retention:
+            yield keep_compacting(replica, RevisionCompactor(int(retention), lambda: replica.store.revision))
 
     async def _leave(self, replica: Replica, server: GrpcServer) -> None:
         """The others should not have to find out by silence."""
         if replica.failed.done():
-            await server.stop()
             return
         with suppress(RaftKVError, TimeoutError):
             async with asyncio.timeout(HAND_OVER_S):
                 await replica.hand_over()
         await server.stop(DRAIN_S)
 
-    async def _publish(self, replica: Replica) -> None:
-        """Tells the cluster this node's name and client URLs, where it does not know them yet."""
-        node_id = replica.settings.node_id
-        while True:
-            known = replica.members.get(node_id)
-            urls = [str(url) for url in self._config.client_urls]
-            if known is None or (known.name == self._config.name and list(known.clientURLs) == urls):
-                return
-            wanted = Member(
-                ID=node_id, name=self._config.name, peerURLs=known.peerURLs, clientURLs=urls, isLearner=known.isLearner
-            )
-            with suppress(RequestError):
-                await replica.propose(body(SET_MEMBER, SetMember(member=wanted).SerializeToString()))
-            await asyncio.sleep(PUBLISH_RETRY_S)
 
-    async def _compact(self, replica: Replica) -> None:
-        """Automatic compaction, proposed by whoever leads."""
-        retention = self._config.compaction_retention
-        if not retention:
-            return
-        revision = lambda: replica.store.revision  # noqa: E731 (one line, used twice)
-        compactor: PeriodicCompactor | RevisionCompactor
-        if self._config.auto_compaction_mode == "periodic":
-            compactor = PeriodicCompactor(retention, revision, self._clock)
-        else:
-            compactor = RevisionCompactor(int(retention), revision)
-        while True:
-            target = compactor.look()
-            if target > replica.store.compact_revision and replica.is_leader:
-                with suppress(RequestError):
-                    await replica.propose(body(COMPACT, CompactionRequest(revision=target).SerializeToString()))
-                    log.info("compacted", revision=target)
-            await asyncio.sleep(compactor.period_s)
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error behind a group of them: one line for the operator."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def identify(engine: Engine, config: ServerConfig) -> Identity:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
+from raftkv.apply.command import COMPACT, DELETE_RANGE, PUT, TXN, body
 from raftkv.errors import RequestTooLargeError
 from raftkv.mvcc.checks import (
     check_compaction,
@@ -21,7 +22,6 @@ from raftkv.mvcc.checks import (
     is_serializable,
 )
 from raftkv.pb import rpc
-from raftkv.rpc.body import COMPACT, DELETE_RANGE, PUT, TXN, body
 from raftkv.rpc.metadata import max_staleness_s, request_id
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.server.quota import Quota, cost_of_put, cost_of_txn

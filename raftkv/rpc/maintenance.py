@@ -4,8 +4,8 @@ from asyncio import Future
 from collections.abc import Callable
 from typing import Any
 
+from raftkv.apply.command import ALARM, body
 from raftkv.pb import rpc
-from raftkv.rpc.body import ALARM, body
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica

@@ -3,10 +3,20 @@
 Only the leader proposes; a follower keeps its own memory of revisions and times, so that a change of leader loses nothing.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
+import structlog
+
+from raftkv.apply.command import COMPACT, body
 from raftkv.clock import Clock
+from raftkv.errors import RequestError
+from raftkv.pb.rpc import CompactionRequest
+from raftkv.server.replica import Replica
+
+log = structlog.get_logger(__name__)
 
 SAMPLES_PER_RETENTION = 10
 """How finely time is cut in periodic mode: what is kept may be older than asked for by a tenth."""
@@ -46,3 +56,17 @@ class PeriodicCompactor:
         while self._samples and self._samples[0][0] <= now - self._retention_s:
             old = self._samples.popleft()[1]
         return old
+
+
+Compactor = RevisionCompactor | PeriodicCompactor
+
+
+async def keep_compacting(replica: Replica, compactor: Compactor) -> None:
+    """Looks again and again, and proposes a compaction where one is due and this node leads."""
+    while True:
+        target = compactor.look()
+        if target > replica.store.compact_revision and replica.is_leader:
+            with suppress(RequestError):
+                await replica.propose(body(COMPACT, CompactionRequest(revision=target).SerializeToString()))
+                log.info("compacted", revision=target)
+        await asyncio.sleep(compactor.period_s)

@@ -41,6 +41,13 @@ class Ports:
                 return port
         raise PortsExhaustedError(f"no free port between {FIRST_PORT} and {LAST_PORT}")
 
+    def take_row(self, count: int) -> int:
+        """The first of so many adjacent ports."""
+        while True:
+            first = self.take()
+            if all(self._lock(first + step) for step in range(1, count)):
+                return first
+
     def release(self) -> None:
         """Lets every port go."""
         for lock in self._locks:

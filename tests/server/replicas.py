@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from raftkv.apply.command import PUT, body
 from raftkv.apply.machine import StateMachine
 from raftkv.errors import RequestError
 from raftkv.mvcc.steps import finish
@@ -15,7 +16,6 @@ from raftkv.peer.memory import MemoryNetwork
 from raftkv.raft.config import Config
 from raftkv.raft.messages import Membership
 from raftkv.raft.raft import Raft
-from raftkv.rpc.body import PUT, body
 from raftkv.server.replica import Parts, Replica, Settings
 from raftkv.storage.engine import Batch
 from raftkv.storage.log import LogStore
@@ -97,7 +97,8 @@ class Node:
 
     async def get(self, key: str) -> str | None:
         """A linearizable read."""
-        return await self.replica.read(lambda: self.look(key))
+        found: str | None = await self.replica.read(lambda: self.look(key))
+        return found
 
 
 class Cluster:

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from raftkv.apply.command import PUT, body
 from raftkv.errors import LeaderFailureTimeoutError, RequestTimeoutError, StoppedError, TooManyRequestsError
 from raftkv.pb.command import Command, RequestId
 from raftkv.pb.rpc import PutRequest
-from raftkv.rpc.body import PUT, body
 from raftkv.server.proposals import Proposal, Proposals
 
 MEGABYTE = 1 << 20

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from raftkv.apply.command import ALARM, COMPACT, body
 from raftkv.errors import RequestTimeoutError, StorageError, TooManyRequestsError, UnavailableError
 from raftkv.pb import rpc
 from raftkv.pb.command import RequestId
-from raftkv.rpc.body import ALARM, COMPACT, body
 from raftkv.storage.log import LogStore
 from tests.server.replicas import Cluster, insist, simulate
 
