@@ -44,7 +44,9 @@ class Plan:
 
     def words(self) -> str:
         """A line for the report."""
-        return f"rounds: {self.rounds}; seconds for each workload: {self.seconds:g}; kills of the leader: {self.kills}"
+        return (
+            f"rounds: {self.rounds}; seconds for each workload: {self.seconds:g}; losses of the leader: {self.kills} each way"
+        )
 
 
 QUICK = Plan(rounds=1, seconds=2.0, clients=(1, 100), kills=3, keys=100_000, rates=(500, 2000, 4000, 8000))
