@@ -135,7 +135,7 @@ class Store:
         """
         if first < self.compact_revision:
             raise CompactedError
-        changes = self._changes(first, min(last, self.revision), previous=previous)
+        changes = self._changes(max(0, first), min(last, self.revision), previous=previous)
         next(changes)  # so that it is pinned now, and released when it is dropped
         return changes
 
