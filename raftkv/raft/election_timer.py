@@ -8,34 +8,46 @@ import random
 
 SHORT_TICKS = 3
 """Those whose leader's connection closed stand after 1 to this many ticks: not all of them at once."""
+SHORT_CANDIDACIES = 4
+"""So many candidacies (a pre-vote and an election are two) of those who were in a hurry are retried early, in case of a split vote."""
 
 
 class ElectionTimer:
     """One node's timer; it outlives roles."""
 
-    __slots__ = ("_election_ticks", "_hurried", "_rng", "_timeout", "elapsed")
+    __slots__ = ("_election_ticks", "_hurry", "_rng", "_timeout", "elapsed")
 
     def __init__(self, election_ticks: int, rng: random.Random) -> None:
         self._election_ticks = election_ticks
         self._rng = rng
+        self._hurry = 0
         self.restart()
 
     def restart(self) -> None:
-        """Begins to count, towards a new timeout."""
+        """Begins to count, towards a new timeout in [election_ticks, 2 * election_ticks)."""
         self.elapsed = 0
         self._timeout = self._rng.randrange(self._election_ticks, 2 * self._election_ticks)
-        self._hurried = False
+        self._hurry = 0
+
+    def stand(self) -> None:
+        """A candidacy begins."""
+        if self._hurry > 1:
+            self._hurry -= 1
+            self.elapsed = 0
+            self._timeout = self._rng.randint(2, self._election_ticks)
+        else:
+            self.restart()
 
     def hear(self) -> None:
         """The leader speaks."""
         self.elapsed = 0
-        if self._hurried:
+        if self._hurry:
             self.restart()
 
     def hurry(self) -> None:
         """The leader is gone, it seems: time is up soon, unless it speaks."""
-        if not self._hurried:
-            self._hurried = True
+        if not self._hurry:
+            self._hurry = SHORT_CANDIDACIES
             self._timeout = min(self._timeout, self.elapsed + self._rng.randint(1, SHORT_TICKS))
 
     def tick(self) -> bool:
@@ -45,4 +57,4 @@ class ElectionTimer:
 
     def recent(self) -> bool:
         """Whether the leader, if there is one, was heard from within the shortest timeout, and nothing says that it is gone."""
-        return self.elapsed < self._election_ticks and not self._hurried
+        return self.elapsed < self._election_ticks and not self._hurry

@@ -331,7 +331,7 @@ class Raft:
         if not pre_vote:
             node.term += 1
             node.vote = node.node_id
-        node.timer.restart()
+        node.timer.stand()
         candidate = Candidate(node, self, pre_vote=pre_vote, transfer=transfer)
         self._enter(candidate, NO_NODE)
         candidate.start()

@@ -86,7 +86,10 @@ class Replication:
         if reply.index == 0 and progress.match == 0 and progress.state == ProgressState.PROBE:
             self._send_snapshot(reply.source, progress)  # it knows no beginning: see Follower
             return
-        agreement, _ = self._node.log.agreement(reply.hint_index, reply.hint_term)
+        log = self._node.log
+        agreement, _ = log.agreement(reply.hint_index, reply.hint_term)
+        if reply.hint_index < log.start_index:
+            agreement = reply.hint_index  # what it needs next is compacted: no use to probe where the log starts
         if not progress.refused(reply.index, agreement):
             self._node.ignore("refusal of an old append")
 
