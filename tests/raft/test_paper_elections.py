@@ -250,6 +250,17 @@ def test_votes_of_the_pre_vote_do_not_count_in_the_election() -> None:
     assert cluster[1].status().role == Role.CANDIDATE
 
 
+def test_pre_votes_for_another_term_do_not_count() -> None:
+    """Each answer names the term that was asked for."""
+    cluster = Cluster([1, 2, 3])
+    cluster.elect(1)
+    cluster.tick(2, ELECTION_TICKS)
+    cluster[2].campaign()  # for term 2
+    for term in (1, 3, 9):
+        cluster[2].step(VoteReply(3, 2, term, granted=True, pre_vote=True))
+    assert (cluster[2].status().role, cluster[2].term) == (Role.PRE_CANDIDATE, 1)
+
+
 # --- leader stickiness and check-quorum ----------------------------------------------------------------------------
 
 

@@ -355,6 +355,18 @@ def test_nothing_is_sent_while_a_snapshot_is_on_its_way() -> None:
     assert [m.target for m in cluster.network] == [2]
 
 
+def test_follower_that_acknowledges_its_snapshot_needs_no_report() -> None:
+    cluster = Cluster([1, 2, 3])
+    cluster.elect(1)
+    fall_behind(cluster, 3)
+    cluster[1].step(AppendReply(3, 1, 1, 1))
+    cluster[1].report_unreachable(3)
+    run(cluster, 1)
+    cluster.network.clear()
+    cluster[1].step(AppendReply(3, 1, 1, 7))
+    assert cluster[1].status().peers[3].state == ProgressState.REPLICATE
+
+
 def test_older_snapshot_is_not_installed() -> None:
     """hashicorp#248: the state never goes back."""
     cluster = Cluster([1, 2, 3])
@@ -364,6 +376,17 @@ def test_older_snapshot_is_not_installed() -> None:
     old = InstallSnapshot(1, 2, 1, Snapshot(2, 1, Membership((1, 2, 3))))
     assert answers(cluster, 2, old) == [AppendReply(2, 1, 1, 3)]
     assert cluster[2].status().start_index == 0
+
+
+def test_snapshot_older_than_the_log_start_is_not_installed() -> None:
+    cluster = Cluster([1, 2, 3])
+    cluster.elect(1)
+    cluster.propose(1, b"a", b"b")
+    cluster.settle()
+    cluster.compact(2)
+    old = InstallSnapshot(1, 2, 1, Snapshot(2, 1, Membership((1, 2, 3))))
+    assert answers(cluster, 2, old) == [AppendReply(2, 1, 1, 3)]
+    assert cluster[2].status().start_index == 3
 
 
 def test_snapshot_of_entries_that_are_there_is_not_installed() -> None:
