@@ -205,5 +205,5 @@ def slice_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def test_store_answers_as_the_model() -> None:
     run_state_machine_as_test(
         StoreAndModel,
-        settings=settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True),
+        settings=settings(max_examples=150, stateful_step_count=40, deadline=None, derandomize=True),
     )
