@@ -26,6 +26,7 @@ class Members:
         self._state = state
         self.membership = Membership()
         self.by_id: dict[int, Member] = {}
+        """Replaced by another dict whenever a member changes, never changed itself."""
 
     def load(self) -> None:
         """Takes up what the tables hold."""
@@ -51,10 +52,10 @@ class Members:
 
     def set_member(self, member: Member) -> None:
         """Adds a member or replaces what is known of it."""
-        self.by_id[member.ID] = member
+        self.by_id = {**self.by_id, member.ID: member}
         self._state.put(Table.MEMBERS, member.ID.to_bytes(8, "big"), member.SerializeToString())
 
     def remove_member(self, member_id: int) -> None:
         """Forgets a member, known or not."""
-        self.by_id.pop(member_id, None)
+        self.by_id = {known: member for known, member in self.by_id.items() if known != member_id}
         self._state.delete(Table.MEMBERS, member_id.to_bytes(8, "big"))

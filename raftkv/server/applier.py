@@ -64,19 +64,25 @@ class Applier:
         """Applies for one turn's share of time. True if anything was applied to its end."""
         before = self._machine.applied_index
         end = self._clock.now() + TURN_SHARE_S
-        count = 0
         while self.busy and self._overlay.pending_bytes < MAX_PENDING_BYTES:
-            if self._long is not None:
-                self._continue_long()
-            else:
-                self._apply(self._backlog.popleft())
-            count += 1
-            if (count % LOOK_AT_CLOCK_EVERY == 0 or self._long is not None) and self._clock.now() >= end:
+            self._run_some()
+            if self._clock.now() >= end:
                 break
         if self._machine.applied_index == before:
             return False
         self._machine.record_progress()
         return True
+
+    def _run_some(self) -> None:
+        """A slice of the long entry under way, or some short ones."""
+        if self._long is not None:
+            self._continue_long()
+            return
+        backlog = self._backlog
+        for _ in range(min(len(backlog), LOOK_AT_CLOCK_EVERY)):
+            self._apply(backlog.popleft())
+            if self._long is not None:
+                return
 
     def _apply(self, entry: Entry) -> None:
         self._proposals.term_applied(entry.term)

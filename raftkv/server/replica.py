@@ -125,7 +125,7 @@ class Replica:
         self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived)
         self._overlay = parts.overlay
         self._compacted_at = parts.log.start[0]
-        self._addresses: dict[int, str] = {}
+        self._known_members: Mapping[int, Member] = {}
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -384,7 +384,8 @@ class Replica:
         self._reads.applied(applied)
         self._writer.linger()
         self._scrubber.wake()
-        self._members_changed()
+        if self.machine.members is not self._known_members:
+            self._members_changed()
         if applied - self._compacted_at >= self.settings.snapshot_count + self.settings.catch_up_entries:
             self._compact_log(applied - self.settings.catch_up_entries)
 
@@ -453,9 +454,7 @@ class Replica:
         return self.machine.members
 
     def _members_changed(self) -> None:
-        addresses = {
-            member.ID: member.peerURLs[0].partition("://")[2] for member in self.machine.members.values() if member.peerURLs
-        }
-        if addresses != self._addresses:
-            self._addresses = addresses
-            self._peers.set_members(addresses)
+        self._known_members = self.machine.members
+        self._peers.set_members(
+            {member.ID: member.peerURLs[0].partition("://")[2] for member in self.machine.members.values() if member.peerURLs}
+        )

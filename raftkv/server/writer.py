@@ -52,6 +52,7 @@ class Writer:
         self._hard_state: HardState | None = None  # a commit index that waits for a batch
         self._compact_to = 0  # the log is dropped up to here with the next batch
         self._lingering: TimerHandle | None = None
+        self._under_way = 0  # batches that the storage thread has
         self._installing = False
 
     def persist(self, persist: Persist) -> bool:
@@ -110,6 +111,9 @@ class Writer:
 
     def _write_alone(self, sync: bool) -> None:  # noqa: FBT001 (a timer's callback takes positional arguments)
         self._lingering = None
+        if self._under_way and not sync:  # a slow disk: let more come together
+            self.linger()
+            return
         batch = self._batch(None)
         self._submit(lambda: self._engine.write(batch, sync=sync), self._overlay.written)
 
@@ -132,7 +136,10 @@ class Writer:
             self._lingering = None
 
     def _submit(self, job: Callable[[], None], then: Callable[[], None]) -> None:
+        self._under_way += 1
+
         def done(result: object) -> None:
+            self._under_way -= 1
             if isinstance(result, BaseException):
                 self._failed(result)
             else:
