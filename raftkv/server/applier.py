@@ -80,18 +80,19 @@ class Applier:
             return
         backlog = self._backlog
         for _ in range(min(len(backlog), LOOK_AT_CLOCK_EVERY)):
-            self._apply(backlog.popleft())
-            if self._long is not None:
+            if not self._apply(backlog.popleft()):
                 return
 
-    def _apply(self, entry: Entry) -> None:
+    def _apply(self, entry: Entry) -> bool:
+        """Applies one entry; False if it is a long one, which is only begun."""
         self._proposals.term_applied(entry.term)
         outcome = self._machine.apply(entry)
         if isinstance(outcome, GeneratorType):
             self._long = (entry, outcome)
-        else:
-            assert isinstance(outcome, Outcome)
-            self._finish(outcome)
+            return False
+        assert isinstance(outcome, Outcome)
+        self._finish(outcome)
+        return True
 
     def _continue_long(self) -> None:
         assert self._long is not None
