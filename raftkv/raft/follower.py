@@ -99,10 +99,9 @@ class Follower:
         if fresh[0].index <= log.last_index:
             log.truncate(fresh[0].index)
             configurations.truncate(fresh[0].index)
-        log.append(fresh)
-        for entry in fresh:
-            if entry[2]:
-                configurations.append(entry)
+        log.append(fresh, sum([len(entry[3]) for entry in fresh]))
+        for entry in [entry for entry in fresh if entry[2]]:
+            configurations.append(entry)
         return True
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:

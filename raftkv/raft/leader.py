@@ -51,7 +51,7 @@ class Leader:
 
     def start(self) -> None:
         """Appends the entry that commits the term, and says who leads."""
-        self._append([(EntryKind.NORMAL, b"")])
+        self._append([(EntryKind.NORMAL, b"")], 0)
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -85,38 +85,40 @@ class Leader:
     # --- proposals -------------------------------------------------------------------------------------------------
 
     def propose(self, proposals: Proposals) -> None:
-        self._refuse_now(proposals)
-        self._refuse_changes([data for kind, data in proposals if kind == EntryKind.MEMBERSHIP])
-        self._append(proposals)
+        size = sum([len(data) for _, data in proposals])
+        self._refuse_now(size)
+        changes = [data for kind, data in proposals if kind]
+        if changes:
+            self._refuse_changes(changes)
+        self._append(proposals, size)
 
     def _on_propose(self, message: Propose) -> None:
         """Appends what a follower forwarded. A membership change that cannot be is left out alone."""
         if message.source not in self.replication.peers:
             self._node.ignore("proposals of a node that is no member")
             return
+        proposals: Proposals = message.proposals
+        size = sum([len(data) for _, data in proposals])
         try:
-            self._refuse_now(message.proposals)
+            self._refuse_now(size)
         except ProposalDroppedError:
             self._node.ignore("forwarded proposals that cannot be taken now")
             return
-        changes = [data for kind, data in message.proposals if kind == EntryKind.MEMBERSHIP]
-        proposals: Proposals = message.proposals
+        changes = [data for kind, data in proposals if kind]
         try:
             self._refuse_changes(changes)
         except ProposalDroppedError:
             self._node.ignore("forwarded membership change that cannot be made now")
-            proposals = [proposal for proposal in proposals if proposal[0] != EntryKind.MEMBERSHIP]
-        if proposals:
-            self._append(proposals)
+            proposals = [proposal for proposal in proposals if not proposal[0]]
+        self._append(proposals, size)
 
-    def _refuse_now(self, proposals: Proposals) -> None:
-        """Raises if nothing can be proposed at present."""
+    def _refuse_now(self, size: int) -> None:
+        """Raises if nothing can be proposed at present, or not so many bytes."""
         node = self._node
         if self.transfer_target != NO_NODE:
             raise ProposalDroppedError(f"leadership is being handed over to node {self.transfer_target}")
         if node.node_id not in node.configurations.current.voters:
             raise ProposalDroppedError("this leader is being removed")
-        size = sum([len(data) for _, data in proposals])
         if self._uncommitted_bytes and self._uncommitted_bytes + size > node.config.max_uncommitted_bytes:
             raise ProposalDroppedError(f"{self._uncommitted_bytes} bytes are not committed yet")
 
@@ -134,21 +136,19 @@ class Leader:
         except InvalidChangeError as error:
             raise ProposalDroppedError(str(error)) from error
 
-    def _append(self, proposals: Proposals) -> None:
+    def _append(self, proposals: Proposals, size: int) -> None:
         node = self._node
         term = node.term
         entries = [Entry(index, term, kind, data) for index, (kind, data) in enumerate(proposals, node.log.last_index + 1)]
         if not entries:
             return
-        node.log.append(entries)
-        size = sum([len(entry[3]) for entry in entries])
+        node.log.append(entries, size)
         self._uncommitted.append((entries[-1].index, size))
         self._uncommitted_bytes += size
         self.dirty = True
-        for entry in entries:
-            if entry[2]:
-                node.configurations.append(entry)
-                self.replication.follow_membership(active=True)
+        for entry in [entry for entry in entries if entry[2]]:
+            node.configurations.append(entry)
+            self.replication.follow_membership(active=True)
 
     # --- replication -----------------------------------------------------------------------------------------------
 

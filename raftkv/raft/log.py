@@ -157,15 +157,13 @@ class Log:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Adds entries behind the last one; their terms never fall."""
+    def append(self, entries: Sequence[Entry], size: int) -> None:
+        """Adds entries, with `size` bytes of data, behind the last one; their terms never fall."""
         self._cache += entries
-        if entries[-1].term == self._runs.terms[-1]:
-            self._cache_bytes += sum([len(entry[3]) for entry in entries])
-        else:
+        self._cache_bytes += size
+        if entries[-1].term != self._runs.terms[-1]:
             for entry in entries:
                 self._runs.append(entry.index, entry.term)
-                self._cache_bytes += len(entry.data)
         self.last_index = entries[-1].index
 
     def truncate(self, index: int) -> None:

@@ -9,7 +9,7 @@ that a leader starts none before it has committed in its own term (raft-dev, Jul
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from raftkv.raft.messages import NO_NODE, ChangeKind, Entry, EntryKind, Membership, MembershipChange, Snapshot
+from raftkv.raft.messages import NO_NODE, ChangeKind, Entry, Membership, MembershipChange, Snapshot
 
 
 class InvalidChangeError(ValueError):
@@ -154,7 +154,7 @@ class Configurations:
 
     def fits(self, entries: Sequence[Entry], base: int) -> bool:
         """Whether the membership entries among `entries`, the first of which follows `base`, make sense there."""
-        changes = [entry for entry in entries if entry.kind == EntryKind.MEMBERSHIP]
+        changes = [entry for entry in entries if entry[2]]
         membership = self.at(base)
         try:
             for entry in changes:

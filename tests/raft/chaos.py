@@ -97,7 +97,8 @@ class Chaos:
     def propose(self, node: int) -> None:
         if self._runs(node):
             self._count += 1
-            self.cluster.propose(node, b"%d" % (self._count % 100))
+            # Long ones fill a message alone, so that the entry behind them may arrive much later.
+            self.cluster.propose(node, b"%0*d" % (self._count % 3 * 2 + 1, self._count))
 
     def read(self, node: int) -> None:
         if self._runs(node):

@@ -14,7 +14,7 @@ VARIANTS: list[dict[str, int]] = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(250))
+@pytest.mark.parametrize("seed", range(400))
 def test_invariants_hold_under_faults_and_the_cluster_recovers(seed: int) -> None:
     rng = random.Random(seed)
     voters = rng.sample(NODES, rng.choice([1, 3, 3, 5]))

@@ -71,7 +71,7 @@ class LogMachine(RuleBasedStateMachine):
         term = max(self.log.last_term, 1) + later
         first = self.log.last_index + 1
         entries = [Entry(index, term, EntryKind.NORMAL, b"x" * size) for index in range(first, first + count)]
-        self.log.append(entries)
+        self.log.append(entries, count * size)
         self.plain += entries
 
     @precondition(lambda self: self.log.last_index > self.log.commit)
@@ -82,7 +82,7 @@ class LogMachine(RuleBasedStateMachine):
         self.log.truncate(index)
         del self.plain[index - self.start - 1 :]
         entry = Entry(index, term, EntryKind.NORMAL, b"new")
-        self.log.append([entry])
+        self.log.append([entry], 3)
         self.plain.append(entry)
 
     @precondition(lambda self: self.flight is None)
@@ -142,6 +142,7 @@ class LogMachine(RuleBasedStateMachine):
         assert (log.start_index, log.last_index) == (self.start, self.start + len(self.plain))
         assert log.term(self.start) == self.start_term
         assert [log.term(entry.index) for entry in self.plain] == [entry.term for entry in self.plain]
+        assert log._cache_bytes == sum(len(entry.data) for entry in log._cache)
         index = self.start + 1
         while index <= log.last_index:
             entries = log.slice(index, log.last_index + 1, 4)
