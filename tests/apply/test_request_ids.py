@@ -159,6 +159,14 @@ def test_clients_that_wrote_last_are_remembered(monkeypatch: pytest.MonkeyPatch,
     assert list(table(machine)._clients) == [b"a", b"d", b"e"]
 
 
+def test_client_that_wrote_last_an_old_sequence_is_remembered_after_a_restart() -> None:
+    machine = Machine()
+    put_as(machine, 5, client=b"a")
+    put_as(machine, 1, client=b"b")
+    put_as(machine, 3, client=b"a")
+    assert list(table(machine.restarted())._clients) == list(table(machine)._clients) == [b"b", b"a"]
+
+
 def test_clients_with_names_that_begin_alike_are_told_apart() -> None:
     machine = Machine()
     clients = [b"a", b"a\0\0\0\0\0\0\0\1", b"a\0"]

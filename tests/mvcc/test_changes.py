@@ -1,7 +1,8 @@
 import pytest
 
 from raftkv.errors import CompactedError
-from raftkv.mvcc import Event, Store
+from raftkv.mvcc import Event, Store, finish
+from raftkv.pb.rpc import CompactionRequest
 from tests.mvcc.making import compact, delete, new_store, put, run, txn, written
 
 
@@ -28,11 +29,14 @@ def test_changes_end_at_the_present() -> None:
     assert changes(store, 3, 1000) == []
 
 
-def test_previous_is_absent_when_it_is_compacted() -> None:
+@pytest.mark.parametrize("rows_removed", [False, True])
+def test_previous_is_absent_when_it_is_compacted(*, rows_removed: bool) -> None:
     store = new_store()
     for value in (b"1", b"2", b"3"):
         run(store, put(b"a", value))
-    compact(store, 3)
+    run(store, CompactionRequest(revision=3))
+    if rows_removed:
+        finish(store.scrub())
     second, third = changes(store, 3, 4, previous=True)
     assert second.prev_kv is None
     assert third.prev_kv is not None

@@ -73,6 +73,17 @@ def test_deletion_at_the_compacted_revision_can_still_be_watched(store: Store) -
     assert [(event.key, event.encoded) for event in events] == [(b"b", None)]
 
 
+def test_every_change_at_the_compacted_revision_can_still_be_watched(state: Overlay) -> None:
+    store = new_store(state)
+    run(store, txn(txn(put(b"a", b"1")), txn(delete(b"a"))))
+    compact(store, 2)
+    events = [event for batch in store.changes(2, 2) for event in batch]
+    assert [(event.key, event.encoded is None) for event in events] == [(b"a", False), (b"a", True)]
+    run(store, put(b"b"))
+    compact(store, 3)
+    assert history(state) == [(b"b", 3)]
+
+
 def test_compaction_takes_effect_before_rows_are_removed(state: Overlay, store: Store) -> None:
     response = run(store, CompactionRequest(revision=6))
     assert response.header.revision == 9
@@ -181,6 +192,25 @@ def test_compaction_moves_on_while_rows_are_being_removed(monkeypatch: pytest.Mo
     finish(scrub)
     finish(store.scrub())
     assert history(state) == history(expected_state)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_compaction_moves_on_while_the_walk_is_inside_a_revision(
+    monkeypatch: pytest.MonkeyPatch, state: Overlay, steps: int
+) -> None:
+    monkeypatch.setattr(compaction, "STEP_LOOKUPS", 3)
+    store = new_store(state)
+    for number in range(10):
+        run(store, put(b"%d" % number))
+    run(store, delete(b"\0", b"\0"))
+    run(store, put(b"x"))
+    run(store, CompactionRequest(revision=store.revision - 1))
+    scrub = store.scrub()
+    for _ in range(steps):
+        next(scrub, None)
+    run(store, CompactionRequest(revision=store.revision))
+    finish(store.scrub())
+    assert history(state) == [(b"x", store.revision)]
 
 
 def test_second_compaction_costs_by_the_changes_since_the_first(state: Overlay) -> None:

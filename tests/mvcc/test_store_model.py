@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from raftkv.errors import RequestError
-from raftkv.mvcc import Store, finish, sight, steps
+from raftkv.mvcc import Store, finish, ranges, sight, steps
 from raftkv.pb import rpc
 from raftkv.storage.engine import Batch
 from raftkv.storage.memory import MemoryEngine
@@ -199,6 +199,7 @@ def _answer(response: rpc.ResponseOp) -> Any:
 def slice_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sight, "SLICE_ROWS", request.param)
     monkeypatch.setattr(sight, "FIRST_BATCH", min(16, request.param))
+    monkeypatch.setattr(ranges, "POINT_READS", min(4, request.param // 2))
     monkeypatch.setattr(steps, "SLICE_ROWS", request.param)
 
 
