@@ -171,6 +171,15 @@ def test_slices_are_bounded_in_bytes_too() -> None:
     assert len(list(steps)) > 16
 
 
+@pytest.mark.parametrize("limit", [1, 3, 4, 5, 16, 17, 100, 600])
+def test_limit_from_either_end(store: Store, limit: int) -> None:
+    expected = [b"%05d" % number for number in range(COUNT)]
+    first = run(store, get(b"\0", b"\0", limit=limit))
+    assert (keys(first), first.more, first.count) == (expected[:limit], True, COUNT)
+    last = run(store, get(b"\0", b"\0", limit=limit, sort_order=RangeRequest.DESCEND))
+    assert (keys(last), last.more, last.count) == (expected[: -limit - 1 : -1], True, COUNT)
+
+
 def test_values_and_keys_of_a_large_store_are_right(store: Store) -> None:
     response = run(store, get(b"00100", b"02000"))
     assert keys(response) == [b"%05d" % number for number in range(100, 2000)]
