@@ -28,7 +28,9 @@ class RequestHead:
 
     __slots__ = ("authority", "content_length", "fields", "method", "oversized", "path", "pseudo_count", "route")
 
-    def __init__(self, pseudo: dict[str, str], fields: tuple[Field, ...], *, content_length: int, oversized: bool) -> None:
+    def __init__(
+        self, pseudo: dict[str, str], fields: tuple[Field, ...], *, content_length: int, oversized: bool = False
+    ) -> None:
         self.method = pseudo[":method"]
         self.path = pseudo.get(":path", "")
         self.authority = pseudo.get(":authority", "")
@@ -65,10 +67,12 @@ class HeadReader:
         fields = decoder.decode(block)
         if decoder.changes != changes:
             self._blocks.clear()
+        if len(fields) * ENTRY_OVERHEAD > self._max_list_size:
+            return _oversized(fields), ()
         stable = tuple([field for field in fields if field[0] not in VOLATILE])
         volatile = () if len(stable) == len(fields) else self._volatile(fields)
         head = self._heads.get(stable) or self._parse(fields, stable)
-        if volatile and fields[head.pseudo_count - 1] is not stable[head.pseudo_count - 1]:
+        if volatile and not head.oversized and fields[head.pseudo_count - 1] is not stable[head.pseudo_count - 1]:
             raise _malformed("a pseudo-header field after a regular one")
         if decoder.changes == changes and len(block) <= MAX_CACHED_BLOCK:
             if len(self._blocks) >= MAX_KNOWN_HEADS:
@@ -80,6 +84,8 @@ class HeadReader:
         """Checks trailers: only regular fields (section 8.1). gRPC clients have nothing to say in them."""
         fields = self._decoder.decode(block)
         self._blocks.clear()
+        if _size(fields) > self._max_list_size:
+            raise StreamProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "trailers that are too large")
         for name, value in fields:
             _check_field(name, value)
             if name[0] == ":":
@@ -92,19 +98,25 @@ class HeadReader:
         return volatile
 
     def _parse(self, fields: Sequence[Field], stable: tuple[Field, ...]) -> RequestHead:
-        oversized = sum(len(name) + len(value) + ENTRY_OVERHEAD for name, value in fields) > self._max_list_size
+        if _size(fields) > self._max_list_size:
+            return _oversized(fields)
         pseudo, regular = _check_head(fields)
-        head = RequestHead(
-            pseudo,
-            tuple(field for field in regular if field[0] not in VOLATILE),
-            content_length=_content_length(regular),
-            oversized=oversized,
-        )
-        if not oversized:
-            if len(self._heads) >= MAX_KNOWN_HEADS:
-                self._heads.clear()
-            self._heads[stable] = head
+        regular_and_stable = tuple([field for field in regular if field[0] not in VOLATILE])
+        head = RequestHead(pseudo, regular_and_stable, content_length=_content_length(regular))
+        if len(self._heads) >= MAX_KNOWN_HEADS:
+            self._heads.clear()
+        self._heads[stable] = head
         return head
+
+
+def _size(fields: Sequence[Field]) -> int:
+    return sum([len(name) + len(value) + ENTRY_OVERHEAD for name, value in fields])
+
+
+def _oversized(fields: Sequence[Field]) -> RequestHead:
+    """Not checked any further: a block of a few bytes can refer to megabytes."""
+    pseudo = {name: value for name, value in fields if name in _PSEUDO}
+    return RequestHead({":method": "", **pseudo}, (), content_length=-1, oversized=True)
 
 
 def _malformed(text: str) -> StreamProtocolError:

@@ -82,7 +82,7 @@ class GrpcProtocol(asyncio.Protocol):
         self._shared.connections.add(self)
         self._alive_timer = self._loop.call_later(self.options.handshake_seconds, self._check_handshake)
         self._connection.start()
-        self._flush_soon()
+        self._flush()
 
     def data_received(self, data: bytes) -> None:
         """Answers that handlers give at once leave before the loop goes on."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Final
 
-from raftkv.errors import Code, MessageTooLargeError, RequestError, UnimplementedError
+from raftkv.errors import Code, RequestError, UnimplementedError
 from raftkv.http2.framing import ENCODINGS, IDENTITY
 from raftkv.http2.head import RequestHead
 from raftkv.http2.metadata import metadata
@@ -50,6 +50,10 @@ class Router:
 
     def route(self, head: RequestHead) -> Route | Refusal:
         """The way of a request. Calls with the same head share it."""
+        if head.oversized:
+            return Refusal(
+                self._blocks.error(Code.RESOURCE_EXHAUSTED, "raftkv: received metadata is larger than the server takes")
+            )
         if head.method != "POST":
             text = f"Received a HEADERS frame with :method {head.method!r} which should be POST"
             return Refusal(self._blocks.error(Code.INTERNAL, text, HTTPStatus.METHOD_NOT_ALLOWED))
@@ -67,8 +71,6 @@ class Router:
             return Refusal(self._blocks.error(error.code, str(error)))
 
     def _route(self, head: RequestHead, encoding: str) -> Route:
-        if head.oversized:
-            raise MessageTooLargeError("raftkv: received metadata is larger than the server takes")
         method = self._methods.get(head.path)
         if method is None:
             raise UnimplementedError(self._unknown(head.path))

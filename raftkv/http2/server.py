@@ -4,8 +4,9 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 
+from raftkv.http2.listener import TLSListener
 from raftkv.http2.options import Hooks, Options
-from raftkv.http2.preface import Door, Gates, ProtocolFactory
+from raftkv.http2.preface import Door, Gate, ProtocolFactory
 from raftkv.http2.protocol import FAREWELL_SECONDS, Shared
 from raftkv.rpc.method import Method
 
@@ -25,39 +26,44 @@ class GrpcServer:
         http1: ProtocolFactory | None = None,
     ) -> None:
         self._shared = Shared(list(methods), options or Options(), hooks or Hooks())
-        self._http1 = http1
-        self._gates = Gates()
+        self._door = Door(self._shared, http1)
         self._listeners: list[asyncio.Server] = []
+        self._tls_listeners: list[TLSListener] = []
 
     @property
     def connections(self) -> int:
-        """Connections of any kind."""
-        return len(self._gates)
+        """Connections of any kind, with those in their handshake."""
+        return len(self._door)
 
     async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
-        """Takes connections at an address; returns the port, which is chosen where `port` is 0.
+        """Takes connections at an address; returns the port, which is chosen where `port` is 0. Raises OSError.
 
-        A TLS context is told to agree on h2, or http/1.1 where that is served, by ALPN. Raises OSError.
+        A TLS context is told to agree on h2, or http/1.1 where that is served, by ALPN.
         """
-        if tls is not None:
-            tls.set_alpn_protocols(["h2"] if self._http1 is None else ["h2", "http/1.1"])
-        door = Door(self._shared, self._gates, self._http1, tls)
-        listener = await asyncio.get_running_loop().create_server(door, host, port)
-        self._listeners.append(listener)
-        return int(listener.sockets[0].getsockname()[1])
+        if tls is None:
+            listener = await asyncio.get_running_loop().create_server(lambda: Gate(self._door), host, port)
+            self._listeners.append(listener)
+            return int(listener.sockets[0].getsockname()[1])
+        tls.set_alpn_protocols(["h2"] if self._door.http1 is None else ["h2", "http/1.1"])
+        tls_listener = TLSListener(self._door, tls, self._shared.tasks)
+        self._tls_listeners.append(tls_listener)
+        return await tls_listener.open(host, port)
 
     async def stop(self, grace_seconds: float = 0.0) -> None:
         """Takes nothing new, lets calls finish for at most `grace_seconds`, then ends what is left as StoppedError."""
         for listener in self._listeners:
             listener.close()
-        for gate in [gate for gate in self._gates.all() if gate.undecided]:
-            gate.abort()
+        for tls_listener in self._tls_listeners:
+            await tls_listener.close()
+        for gate in self._door.gates:
+            if gate.undecided:
+                gate.abort()
         for connection in list(self._shared.connections):
             connection.drain()
-        await self._gates.wait_empty(grace_seconds)
+        await self._door.wait_empty(grace_seconds)
         for connection in list(self._shared.connections):
             connection.close()
         await self._shared.tasks.stop()
-        await self._gates.wait_empty(FAREWELL_SECONDS)
-        for gate in self._gates.all():
+        await self._door.wait_empty(FAREWELL_SECONDS)
+        for gate in self._door.gates:
             gate.abort()

@@ -11,7 +11,7 @@ from tests.http2.echo import SERVICE, Echo
 
 StartServer = Callable[..., Awaitable["Running"]]
 LOOPBACK = "127.0.0.1"
-SECONDS = 20.0
+SECONDS = 5.0
 """Long enough for a slow machine; no test waits for it."""
 
 

@@ -336,6 +336,8 @@ async def test_a_client_that_sends_faster_than_its_handler_takes_is_held_back(st
         assert sent * len(filler) < 2 * 65_536 + len(filler)
         running.echo.go_on.set()
         await client.until(lambda: client.http.local_flow_control_window(number) >= len(filler))
+        for stream in (None, number):
+            client.http.increment_flow_control_window(1 << 20, stream)
         client.send(number, b"", end_stream=True)
         assert PutRequest.FromString(bytes((await client.reply(number)).content[5:])).lease == sent + 1
 

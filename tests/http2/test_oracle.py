@@ -56,7 +56,6 @@ LIKE_IN_CODE_ONLY: dict[str, Scenario] = {
     "down, a crash": lambda client: client.down(say("crash", lease=2), timeout=SECONDS),
     "an unknown method": lambda client: client.channel.unary_unary(SERVICE + "Nothing")(b"", timeout=SECONDS),
     "an unknown service": lambda client: client.channel.unary_unary("/no.Thing/Nothing")(b"", timeout=SECONDS),
-    "a malformed message": lambda client: client.channel.unary_unary(SERVICE + "Unary")(b"\xff\xff", timeout=SECONDS),
 }
 
 
