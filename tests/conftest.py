@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.harness.cluster import Cluster
-from tests.harness.etcd import EtcdCluster
 from tests.harness.raftkv import RaftkvCluster
 
 StartCluster = Callable[..., Cluster]
@@ -28,12 +27,6 @@ def start_cluster(tmp_path: Path) -> Iterator[StartCluster]:
     for cluster in started:
         sys.stdout.write(cluster.logs())  # shown by pytest for a failed test only
         cluster.stop()
-
-
-@pytest.fixture
-def etcd(start_cluster: StartCluster) -> Cluster:
-    """One etcd node that is not asked to sync, for tests of what it answers."""
-    return start_cluster(EtcdCluster, options={"unsafe-no-fsync": "true"})
 
 
 @pytest.fixture

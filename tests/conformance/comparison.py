@@ -49,8 +49,8 @@ class Comparison:
         serializable: bool = True,
     ) -> None:
         self._seed = seed
-        self._reference = [node.caller for node in reference.nodes]
-        self._target = [node.caller for node in target.nodes]
+        self._reference = reference
+        self._target = target
         self._generator = Generator(Random(seed), keys=keys, serializable=serializable)
         self.sent: list[Message] = []
         """What both were sent and answered alike."""
@@ -65,15 +65,23 @@ class Comparison:
 
     def run(self, count: int) -> None:
         """Sends `count` random requests, then reads every revision that is left."""
+        self.send(count)
+        self.read_history()
+
+    def send(self, count: int) -> None:
+        """Sends `count` random requests."""
         for _ in range(count):
             request = self._generator.request()
             self._follow(request, self.check(request))
+
+    def read_history(self) -> None:
+        """Reads everything at every revision that is left."""
         position = self._generator.position
         for revision in range(max(1, position.compacted), position.revision + 1):
             self.check(rpc.RangeRequest(key=ALL, range_end=ALL, revision=revision))
 
     def check(self, request: Message) -> Message | Failure:
-        """Sends one request to both, in turn to each node, and returns the answer they agree on."""
+        """Sends one request to both, in turn to each node that runs, and returns the answer they agree on."""
         expected = comparable(request, self._caller(self._reference).call(request))
         actual = comparable(request, self._caller(self._target).call(request))
         if expected != actual:
@@ -81,7 +89,8 @@ class Comparison:
         self.sent.append(request)
         return expected
 
-    def _caller(self, callers: Sequence[Caller]) -> Caller:
+    def _caller(self, cluster: Cluster) -> Caller:
+        callers = [node.caller for node in cluster.nodes if node.process.running]
         return callers[len(self.sent) % len(callers)]
 
     def _follow(self, request: Message, answer: Message | Failure) -> None:
