@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: up test lint fix types contracts unit bench proto clean
+.PHONY: up test lint fix types contracts unit bench proto clean fuzz interop
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -30,6 +30,14 @@ unit: $(VENV)/.dev
 
 proto: $(VENV)/.dev  ## raftkv/pb from proto/
 	$(BIN)/python proto/generate.py
+
+SEED ?= 0
+SEEDS ?= 100000
+fuzz: $(VENV)/.dev  ## frames and bytes from seeds, thrown at the HTTP/2 server: make fuzz SEED=7 SEEDS=1000
+	$(BIN)/python -m tests.http2.fuzz $(SEED) $(SEEDS)
+
+interop: $(VENV)/.dev  ## the gRPC server with grpc-js, nghttp and h2load (needs npm and nghttp2-client)
+	$(BIN)/python -m tests.http2.interop
 
 bench: $(VENV)/.dev  ## figures beside etcd on this machine
 	$(BIN)/python -m benchmarks

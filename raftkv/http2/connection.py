@@ -424,7 +424,7 @@ class ServerConnection:
                 self._final = True
                 self.outbox.control(frames.goaway(self._ids.last, ErrorCode.NO_ERROR, b"graceful_stop"))
             return
-        self.outbox.reply(frames.ping(payload, ack=True))
+        self.outbox.patient_reply(frames.ping(payload, ack=True))
         traffic, self.outbox.traffic = self.outbox.traffic, False
         if not self._pings.allow(traffic=traffic, calls=len(self.streams), now=self._now()):
             raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too_many_pings")

@@ -93,8 +93,8 @@ class HeadReader:
 
     def _volatile(self, fields: Sequence[Field]) -> tuple[Field, ...]:
         volatile = tuple([field for field in fields if field[0] in VOLATILE])
-        for name, value in volatile:
-            _check_field(name, value)
+        for _, value in volatile:
+            _check_value(value)
         return volatile
 
     def _parse(self, fields: Sequence[Field], stable: tuple[Field, ...]) -> RequestHead:
@@ -127,10 +127,14 @@ def _check_field(name: str, value: str) -> None:
     """Sections 8.2.1 and 8.2.2."""
     if not _NAME.fullmatch(name):
         raise _malformed("a field name with characters that are not allowed")
-    if _BAD_VALUE.search(value):
-        raise _malformed("a field value with characters that are not allowed")
+    _check_value(value)
     if name in _CONNECTION_SPECIFIC or (name == "te" and value != "trailers"):
         raise _malformed(f"the connection-specific field {name}")
+
+
+def _check_value(value: str) -> None:
+    if _BAD_VALUE.search(value):
+        raise _malformed("a field value with characters that are not allowed")
 
 
 def _check_head(fields: Sequence[Field]) -> tuple[dict[str, str], list[Field]]:

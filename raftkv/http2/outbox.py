@@ -39,6 +39,7 @@ class Outbox:
     __slots__ = (
         "_finished",
         "_parts",
+        "_patient",
         "_prefix",
         "_replies",
         "_size",
@@ -56,6 +57,7 @@ class Outbox:
         self._parts: list[bytes | memoryview] = []
         self._size = 0
         self._replies = 0
+        self._patient = 0
         self._prefix = b""
         self._waiting: dict[int, Stream] = {}
         self.window = DEFAULT_WINDOW
@@ -71,11 +73,16 @@ class Outbox:
         """Whether there is something to write."""
         return bool(self._parts)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for what there is to write."""
+        return len(self._parts) > self._patient
+
     def take(self) -> bytes:
         """Everything that is ready, for one write."""
         data = b"".join(self._parts)
         self._parts.clear()
-        self._size = 0
+        self._size = self._patient = 0
         if not self.congested:
             self._replies = 0
         return data
@@ -90,6 +97,11 @@ class Outbox:
         if self._replies > MAX_UNSENT_REPLIES:
             raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that demand an answer")
         self._parts.append(frame)
+
+    def patient_reply(self, frame: bytes) -> None:
+        """A reply that may wait a little for a write that somebody waits for."""
+        self.reply(frame)
+        self._patient += 1
 
     def answer(self, stream: Stream, headers: bytes, data: bytes, trailers: bytes) -> None:
         """A whole answer; each header block fits into a frame."""

@@ -25,6 +25,8 @@ from raftkv.http2.tasks import HandlerTasks
 from raftkv.http2.unary import ServerStreamCall, UnaryCall
 from raftkv.rpc.method import Kind, Method
 
+PATIENCE_SECONDS: Final = 0.002
+"""How long a PING's answer waits for an answer that is in the making: Go's clients send a PING with nearly every lone request."""
 FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to collect the last bytes."""
 
@@ -66,6 +68,7 @@ class GrpcProtocol(asyncio.Protocol):
         self._outbox = self._connection.outbox
         self._transport: asyncio.Transport | None = None
         self._flushing = False
+        self._flushing_late = False
         self._parting = False
         self._active = True
         self._deadline_timer: asyncio.TimerHandle | None = None
@@ -92,8 +95,15 @@ class GrpcProtocol(asyncio.Protocol):
         self._active = True
         scheduled, self._flushing = self._flushing, True
         self._connection.receive_data(data)
-        if not scheduled:
+        if scheduled:
+            return
+        if self._outbox.urgent or not self._connection.streams or self._connection.closed:
             self._flush()
+            return
+        self._flushing = False
+        if self._outbox and not self._flushing_late:
+            self._flushing_late = True
+            self._loop.call_later(PATIENCE_SECONDS, self._flush_late)
 
     def eof_received(self) -> bool:
         """A client that will send no more has no use for answers: gRPC has no half-closed connections."""
@@ -118,6 +128,12 @@ class GrpcProtocol(asyncio.Protocol):
         self._outbox.congested = False
         self._outbox.pump()
         self._flush_soon()
+
+    def _flush_late(self) -> None:
+        """Nobody else has written meanwhile."""
+        self._flushing_late = False
+        if self._outbox:
+            self._flush_soon()
 
     def _flush_soon(self) -> None:
         if not self._flushing:

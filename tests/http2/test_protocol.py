@@ -18,10 +18,12 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[bytes] = []
+        self.written = asyncio.Event()
         self.closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.writes.append(bytes(data))
+        self.written.set()
 
     def close(self) -> None:
         self.closed = True
@@ -32,6 +34,7 @@ class Transport(asyncio.Transport):
     def frames(self) -> list[Frame]:
         found = parse(b"".join(self.writes))
         self.writes.clear()
+        self.written.clear()
         return found
 
 
@@ -80,6 +83,23 @@ async def test_all_answers_of_a_turn_leave_in_one_write() -> None:
     await connected.settle()
     assert len(connected.transport.writes) == 1
     assert sum(frame.kind == frames.DATA for frame in connected.transport.frames()) == 20
+
+
+async def test_a_ping_waits_for_the_answer_that_is_in_the_making_but_not_for_long() -> None:
+    connected = Connected()
+    connected.protocol.data_received(call(1, "Later") + frames.ping(b"12345678"))
+    assert connected.transport.writes == []
+    await connected.settle()
+    assert [frame.kind for frame in connected.transport.frames()] == [frames.PING, frames.HEADERS, frames.DATA, frames.HEADERS]
+    connected.protocol.data_received(call(3, "Later", PutRequest(key=b"wait")) + frames.ping(b"12345678"))
+    await connected.transport.written.wait()
+    assert [frame.kind for frame in connected.transport.frames()] == [frames.PING]
+
+
+async def test_a_ping_is_answered_at_once_where_nothing_is_in_the_making() -> None:
+    connected = Connected()
+    connected.protocol.data_received(frames.ping(b"12345678"))
+    assert [frame.kind for frame in connected.transport.frames()] == [frames.PING]
 
 
 async def test_a_handler_that_never_waits_cannot_flood_the_loop() -> None:
