@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Final
 
 from raftkv.http2 import frames
+from raftkv.http2.flow import ReceiveWindow
 from raftkv.http2.frames import (
     ACK,
     DEFAULT_MAX_FRAME,
-    DEFAULT_WINDOW,
     END_HEADERS,
     END_STREAM,
     HEADER,
@@ -77,10 +77,10 @@ class ServerConnection:
         "_now",
         "_options",
         "_pings",
-        "_receive_window",
         "_resets",
         "_rest",
         "_settings",
+        "_window",
         "closed",
         "draining",
         "outbox",
@@ -108,7 +108,7 @@ class ServerConnection:
         self._block: bytes | None = None
         self._block_stream = self._block_flags = self._fragments = 0
         self._ids = StreamIds()
-        self._receive_window = DEFAULT_WINDOW
+        self._window = ReceiveWindow(options.connection_window_bytes)
         self._empty_frames = 0
         self._resets = TokenBucket(burst=RESET_BURST, per_second=RESETS_PER_SECOND, now=now())
         self._settings = TokenBucket(burst=SETTINGS_BURST, per_second=SETTINGS_PER_SECOND, now=now())
@@ -143,7 +143,12 @@ class ServerConnection:
                 )
             )
         )
-        self._credit_connection()
+        self._widen(self._window.refill())
+
+    def _widen(self, increment: int) -> None:
+        """Lets the client send more on the connection."""
+        if increment:
+            self.outbox.control(frames.window_update(0, increment))
 
     def reset(self, stream: Stream, code: ErrorCode) -> None:
         """Ends a stream from this side. Its receiver is not told: it asked."""
@@ -311,9 +316,7 @@ class ServerConnection:
     def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         """Section 6.1. Padding counts for flow control."""
         size = len(payload)
-        self._receive_window -= size
-        if self._receive_window * 2 < self._options.connection_window_bytes:
-            self._replenish()
+        self._widen(self._window.take(size))
         stream = self.streams.get(stream_id)
         if stream is None:
             self._ids.check_late(stream_id)
@@ -486,20 +489,6 @@ class ServerConnection:
         """RST_STREAM of our own will."""
         if self._ids.end_early(stream_id):
             self.outbox.control(frames.rst_stream(stream_id, code))
-
-    # --- the connection's window ----------------------------------------------------------------------------------
-
-    def _replenish(self) -> None:
-        """Below half the window: grow it again, for what came is handed on or counted where it is kept."""
-        if self._receive_window < 0:
-            raise ConnectionProtocolError(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window allows")
-        self._credit_connection()
-
-    def _credit_connection(self) -> None:
-        increment = self._options.connection_window_bytes - self._receive_window
-        if increment > 0:
-            self.outbox.control(frames.window_update(0, increment))
-            self._receive_window += increment
 
 
 def _unpadded(payload: bytes) -> bytes:

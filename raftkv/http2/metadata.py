@@ -1,7 +1,6 @@
 """What request headers mean to gRPC: metadata, timeout, encodings (gRPC over HTTP/2, "Requests")."""
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -47,5 +46,5 @@ def value_of(name: str, value: str) -> str | bytes:
     last = value.rpartition(",")[2].strip()
     try:
         return base64.b64decode(last + "=" * (-len(last) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or a character that is not ASCII
         raise MalformedRequestError(f"malformed binary metadata in header {name!r}") from None
