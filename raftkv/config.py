@@ -115,6 +115,9 @@ class ServerConfig:
     heartbeat_interval: int = _option(100, "Milliseconds between heartbeats of the leader.")
     election_timeout: int = _option(1000, "Milliseconds without a leader after which a follower stands for election.")
     snapshot_count: int = _option(10_000, "Applied entries after which the log is shortened.")
+    snapshot_catchup_entries: int = _option(
+        5_000, "Applied entries that stay in the log for followers that are a little behind."
+    )
     quota_backend_bytes: int = _option(
         DEFAULT_QUOTA_BYTES, "Size of the stored versions above which writes are refused; 0 means the default, negative none."
     )
@@ -163,7 +166,7 @@ class ServerConfig:
             )
 
     def _check_limits(self) -> None:
-        for limit in ("snapshot_count", "max_request_bytes", "max_txn_ops"):
+        for limit in ("snapshot_count", "snapshot_catchup_entries", "max_request_bytes", "max_txn_ops"):
             if getattr(self, limit) <= 0:
                 raise ConfigError(f"--{_flag(limit)}: must be positive, not {getattr(self, limit)}")
 

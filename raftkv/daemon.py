@@ -60,6 +60,10 @@ SWITCH_INTERVAL_S = 0.0005
 """The storage thread needs the interpreter for moments only; with Python's 5 ms it would wait longer than the disk takes."""
 GC_THRESHOLD = 50_000
 """Requests make few cycles; a full collection of a large heap would be a pause that clients see."""
+MAX_APPENDS = 4
+"""Appends on their way to one follower. More would make smaller batches: at 100 clients 4 cost a fifth less CPU than 512."""
+MAX_APPEND_BYTES = 256 * 1024
+"""With MAX_APPENDS, what a leader reads from disk in one go for a follower that is behind: milliseconds, not more."""
 PATIENCE_S = 5.0
 """What a request may wait for the cluster, besides two election timeouts; as in etcd."""
 
@@ -131,7 +135,13 @@ class _Daemon:
         finish(machine.load())
         store_log = LogStore.open(engine)
         raft = Raft(
-            RaftConfig(identity.node_id, election_ticks=self._config.election_timeout // self._config.heartbeat_interval),
+            RaftConfig(
+                identity.node_id,
+                election_ticks=self._config.election_timeout // self._config.heartbeat_interval,
+                max_append_bytes=MAX_APPEND_BYTES,
+                max_inflight_bytes=MAX_APPENDS * MAX_APPEND_BYTES,
+                max_inflight_messages=MAX_APPENDS,
+            ),
             store_log,
             random.Random(self._rng.getrandbits(64)),  # noqa: S311 (election jitter)
             hard_state=store_log.hard_state,
@@ -156,6 +166,7 @@ class _Daemon:
             node_id=identity.node_id,
             tick_s=config.heartbeat_interval / 1000,
             snapshot_count=config.snapshot_count,
+            catch_up_entries=config.snapshot_catchup_entries,
             patience_s=PATIENCE_S + 2 * config.election_timeout / 1000,
         )
 

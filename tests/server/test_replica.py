@@ -237,7 +237,7 @@ def test_a_new_leader_is_found_soon_after_the_old_one_died() -> None:
         return asyncio.get_running_loop().time() - before
 
     gaps = sorted(simulate(scenario, seed=seed) for seed in range(9))
-    assert gaps[4] < 2.0
+    assert gaps[4] < 1.0
     assert gaps[-1] < 2.5
 
 

@@ -53,6 +53,18 @@ async def test_an_error_in_a_later_slice_reaches_the_caller() -> None:
         await future
 
 
+async def test_a_bug_in_a_read_costs_that_call_and_nothing_else() -> None:
+    def buggy() -> None:
+        raise ZeroDivisionError
+
+    slices = Slices(asyncio.get_running_loop(), SlowClock())
+    first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+    slices.answer(buggy, first)
+    slices.answer(lambda: 42, second)
+    assert isinstance(first.exception(), ZeroDivisionError)
+    assert second.result() == 42
+
+
 async def test_a_caller_that_gives_up_ends_the_work() -> None:
     closed = asyncio.Event()
 
