@@ -102,13 +102,11 @@ class ServerCall(ABC):
 
     def expire(self) -> None:
         """The client has given up; so do we."""
-        self.fail(DeadlineExceededError())
-        self._cancel()
+        self._give_up(DeadlineExceededError())
 
     def stop(self) -> None:
         """The server is going down."""
-        self.fail(StoppedError())
-        self._cancel()
+        self._give_up(StoppedError())
 
     def drained(self) -> None:
         """A handler that streams answers may go on."""
@@ -118,7 +116,7 @@ class ServerCall(ABC):
     # --- how it ends ----------------------------------------------------------------------------------------------
 
     def fail(self, error: RequestError) -> None:
-        """Answers with an error, unless the call has ended."""
+        """Answers with an error, after the messages that are on their way, unless the call has ended."""
         stream, carrier = self._stream, self._carrier
         if stream.receiver is not self:
             return
@@ -126,11 +124,20 @@ class ServerCall(ABC):
         self._release()
         if not stream.headers_sent:
             carrier.send_error(stream, carrier.blocks.error(error.code, str(error)))
-        elif stream.queue is None:
-            carrier.send_trailers(stream, trailers(error.code, str(error)))
         else:
-            carrier.reset(stream, ErrorCode.CANCEL)
+            carrier.send_trailers(stream, trailers(error.code, str(error)))
         self._ended(error.code)
+
+    def _give_up(self, error: RequestError) -> None:
+        """Ends the call now: messages that the client has not collected are not worth waiting for."""
+        stream = self._stream
+        if stream.queue is None:
+            self.fail(error)
+        else:
+            self._carrier.reset(stream, ErrorCode.CANCEL)
+            self._release()
+            self._ended(error.code)
+        self._cancel()
 
     def fail_with(self, error: BaseException) -> None:
         """Maps what a handler raised, once and here."""
@@ -202,6 +209,8 @@ class ServerCall(ABC):
         try:
             async with aclosing(_closable(answers)) as iterator:
                 async for answer in iterator:
+                    if stream.receiver is not self:
+                        break
                     carrier.send_message(stream, answer if isinstance(answer, bytes) else answer.SerializeToString())
                     if stream.queued > ANSWERS_AHEAD_BYTES:
                         self._room = asyncio.get_running_loop().create_future()

@@ -43,8 +43,9 @@ Accept = Callable[[Stream, RequestHead, tuple[Field, ...]], None]
 
 MAX_FRAGMENTS: Final = 32
 """CONTINUATION frames of one block (CVE-2024-27983 and others: a block without end)."""
-MAX_EMPTY_FRAMES: Final = 1000
-"""DATA frames without content and without end, on a connection."""
+EMPTY_BURST: Final = 1000.0
+EMPTY_PER_SECOND: Final = 10.0
+"""DATA frames without content and without end."""
 RESET_BURST: Final = 2000.0
 RESETS_PER_SECOND: Final = 200.0
 """A client's calls may all run into their deadlines at once; this is still far from what rapid reset needs."""
@@ -67,7 +68,7 @@ class ServerConnection:
         "_block_flags",
         "_block_stream",
         "_dispatch",
-        "_empty_frames",
+        "_empties",
         "_exclusive",
         "_final",
         "_fragments",
@@ -109,7 +110,7 @@ class ServerConnection:
         self._block_stream = self._block_flags = self._fragments = 0
         self._ids = StreamIds()
         self._window = ReceiveWindow(options.connection_window_bytes)
-        self._empty_frames = 0
+        self._empties = TokenBucket(burst=EMPTY_BURST, per_second=EMPTY_PER_SECOND, now=now())
         self._resets = TokenBucket(burst=RESET_BURST, per_second=RESETS_PER_SECOND, now=now())
         self._settings = TokenBucket(burst=SETTINGS_BURST, per_second=SETTINGS_PER_SECOND, now=now())
         self._pings = PingGuard(
@@ -329,10 +330,8 @@ class ServerConnection:
         if flags & PADDED:
             payload = _unpadded(payload)
             self.consumed(stream, size - len(payload))
-        if not flags & END_STREAM and not payload:
-            self._empty_frames += 1
-            if self._empty_frames > MAX_EMPTY_FRAMES:
-                raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too many frames without content")
+        if not flags & END_STREAM and not payload and not self._empties.take(self._now()):
+            raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too many frames without content")
         self._content(stream, payload, end_stream=bool(flags & END_STREAM))
 
     def _content(self, stream: Stream, payload: bytes, *, end_stream: bool) -> None:

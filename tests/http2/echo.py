@@ -29,6 +29,7 @@ class Echo:
             ("Down", Kind.SERVER_STREAM, self.down),
             ("Up", Kind.CLIENT_STREAM, self.up),
             ("Both", Kind.BIDI, self.both),
+            ("Deaf", Kind.SERVER_STREAM, self.deaf),
         )
         return [Method(SERVICE + name, kind, PutRequest, PutRequest, handler) for name, kind, handler in shapes]
 
@@ -115,3 +116,10 @@ class Echo:
             yield request
             if request.key == b"enough":
                 return
+
+    async def deaf(self, request: PutRequest, call: Call) -> AsyncIterator[Answer]:
+        """Goes on after it was cancelled."""
+        try:
+            await self.wait("deaf")
+        except asyncio.CancelledError:
+            yield request

@@ -133,6 +133,30 @@ async def test_streams_wait_while_the_transport_is_full() -> None:
     assert sum(frame.kind == frames.DATA for frame in connected.transport.frames()) == 500
 
 
+async def test_an_error_comes_after_the_messages_before_it() -> None:
+    connected = Connected()
+    connected.protocol.pause_writing()
+    connected.protocol.data_received(call(1, "Down", PutRequest(key=b"fail", value=bytes(20_000), lease=3)))
+    await connected.settle()
+    connected.transport.frames()
+    connected.protocol.resume_writing()
+    await connected.settle()
+    found = connected.transport.frames()
+    assert sum(len(frame.payload) for frame in found if frame.kind == frames.DATA) > 60_000
+    assert b"lease not found" in found[-1].payload
+
+
+async def test_a_handler_that_ignores_its_cancel_sends_nothing() -> None:
+    echo = Echo()
+    connected = Connected(echo.methods())
+    connected.protocol.data_received(call(1, "Deaf"))
+    await echo.begun.get()
+    connected.protocol.data_received(frames.rst_stream(1, 8))
+    assert await echo.cancelled.get() == "deaf"
+    await connected.settle()
+    assert connected.transport.writes == []
+
+
 async def test_unary_answers_wait_too_and_new_calls_are_refused_at_the_limit() -> None:
     connected = Connected(max_queued_bytes=50_000)
     connected.protocol.pause_writing()
