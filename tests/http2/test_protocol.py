@@ -136,7 +136,7 @@ async def test_streams_wait_while_the_transport_is_full() -> None:
 async def test_an_error_comes_after_the_messages_before_it() -> None:
     connected = Connected()
     connected.protocol.pause_writing()
-    connected.protocol.data_received(call(1, "Down", PutRequest(key=b"fail", value=bytes(20_000), lease=3)))
+    connected.protocol.data_received(call(1, "Down", PutRequest(key=b"fail", value=bytes(15_500), lease=4)))
     await connected.settle()
     connected.transport.frames()
     connected.protocol.resume_writing()
