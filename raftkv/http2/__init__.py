@@ -4,7 +4,7 @@
                                             |                                              |
                                         routing -> calls (unary, streaming) -> handlers -> status, framing
 
-The core (all but protocol, preface, tasks and server) knows no event loop but for the futures that handlers return.
+The core (all but protocol, preface, listener, tasks and server) knows no event loop but for the futures that handlers return.
 Sources: RFC 9113 (HTTP/2), RFC 7541 (HPACK), "gRPC over HTTP2" (the protocol's own description).
 """
 
