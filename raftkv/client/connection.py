@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -163,7 +163,10 @@ class Connection(asyncio.Protocol):
         """Breaks all calls and closes; returns when the socket is closed."""
         if self._state is not State.CLOSED:
             self._shut("the client was closed")
-            self._transport.close()
+            if self._transport.get_write_buffer_size():  # a server that does not read would make us wait for ever
+                self._transport.abort()
+            else:
+                self._transport.close()
         await asyncio.shield(self.closed)
 
     def abort(self, reason: str) -> None:
@@ -175,8 +178,7 @@ class Connection(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(CONNECTION_WINDOW_BYTES - INITIAL_WINDOW_BYTES)
         self._flush()
@@ -369,13 +371,11 @@ class Connection(asyncio.Protocol):
         self._free_slots()
 
     def _say_goodbye(self) -> None:
-        """GOAWAY, where it costs nothing. What else h2 holds goes out first only if it had been given up as sent."""
+        """GOAWAY, where it costs nothing. Calls in h2's buffer that count as not sent must not leave with it."""
         if self._unflushed or not self._writable or self._transport.is_closing():
             return
-        try:
+        with suppress(ProtocolError):  # h2 has said it itself, on the error that ends the connection
             self._h2.close_connection()
-        except ProtocolError:
-            return  # h2 has said so itself, on the error that ends the connection
         self._transport.write(self._h2.data_to_send())
 
     def _forget(self, stream_id: int) -> Exchange | None:
@@ -438,10 +438,15 @@ class Connection(asyncio.Protocol):
 
 
 def _new_h2() -> H2Connection:
-    """What is checked: what the server sends, not what we send, for that is made here."""
+    """Headers are not checked beyond what HPACK needs: ours are made here, and of a server's only three are looked at."""
     h2 = H2Connection(
         H2Configuration(
-            client_side=True, header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False
+            client_side=True,
+            header_encoding=None,
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+            validate_inbound_headers=False,
+            normalize_inbound_headers=False,
         )
     )
     wanted = {SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES}

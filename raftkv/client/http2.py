@@ -172,5 +172,6 @@ async def _addresses(endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> lis
 
 
 def _check_protocol(encryption: ssl.SSLObject | None) -> None:
-    if encryption is not None and encryption.selected_alpn_protocol() not in {"h2", None}:
-        raise ssl.SSLError("the server does not offer HTTP/2")
+    """HTTP/2 over TLS is agreed on in the handshake (RFC 9113, 3.2)."""
+    if encryption is not None and encryption.selected_alpn_protocol() != "h2":
+        raise OSError("TLS: the server does not offer HTTP/2")

@@ -5,15 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from raftkv.client import Client
+from tests.client.targets import OPTIONS, TARGETS
 from tests.harness.cluster import Cluster
-from tests.harness.etcd import EtcdCluster
-from tests.harness.raftkv import RaftkvCluster
-
-TARGETS: dict[str, type[Cluster]] = {"etcd": EtcdCluster, "raftkv": RaftkvCluster}
-OPTIONS = {"etcd": {"unsafe-no-fsync": "true"}}
-
-at_etcd = pytest.mark.parametrize("cluster", ["etcd"], indirect=True)
-"""For tests of the client that need leases or watches of a server."""
 
 
 @pytest.fixture(scope="module", params=TARGETS)

@@ -89,7 +89,7 @@ client.status()
 {EXITS[ending]}
 print("done")
 """
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
+    command = [sys.executable, "-W", "error", "-c", program]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (result.stdout, result.returncode) == ("done\n", 0)
     assert "Warning" not in result.stderr

@@ -1,6 +1,7 @@
 """The HTTP/2 channel against a server that misbehaves as told."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -8,7 +9,7 @@ import pytest
 from h2.errors import ErrorCodes
 
 from raftkv.client.channel import Reply, UnaryCall
-from raftkv.client.connection import ConnectionOptions
+from raftkv.client.connection import Connection, ConnectionOptions
 from raftkv.client.endpoint import parse_endpoint
 from raftkv.client.http2 import DialOptions, Http2Channel
 from raftkv.errors import Code, ConnectionBrokenError
@@ -390,3 +391,37 @@ async def test_transport_errors_never_leave_the_seam_as_something_else() -> None
         with suppress(ConnectionBrokenError):
             await ask(channel)
         assert (await ask(channel)).code == 0
+
+
+class FullTransport(asyncio.Transport):
+    """What is written stays in the buffer, for the server reads nothing; so an orderly close never ends."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._written = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._written += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self._written
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Waits for the buffer, that is for ever."""
+
+    def abort(self) -> None:
+        self._connection.connection_lost(None)
+
+
+async def test_closing_does_not_wait_for_a_server_that_reads_nothing() -> None:
+    options = ConnectionOptions(max_message_bytes=1, keepalive_after=60.0, keepalive_timeout=60.0)
+    connection = Connection(parse_endpoint("a:1", tls=False), socket.socket(), options, asyncio.get_running_loop())
+    connection.raw_socket.close()
+    connection.connection_made(FullTransport(connection))
+    connection.opened.cancel()
+    await connection.close()
+    assert connection.closed.done()

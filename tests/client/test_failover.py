@@ -7,7 +7,7 @@ import pytest
 
 from raftkv.client import BlockingClient, Client
 from raftkv.errors import ConnectError, OutcomeUnknownError
-from tests.client.conftest import OPTIONS, TARGETS
+from tests.client.targets import OPTIONS, TARGETS
 from tests.conftest import StartCluster
 from tests.harness.cluster import Cluster
 

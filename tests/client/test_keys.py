@@ -21,7 +21,7 @@ from raftkv.errors import (
     ValueProvidedError,
 )
 from raftkv.pb import rpc
-from tests.client.conftest import at_etcd
+from tests.client.targets import at_etcd
 
 LEASE_GRANT = Method("/etcdserverpb.Lease/LeaseGrant", rpc.LeaseGrantResponse, Repeat.BY_ID)
 MIB = 1024 * 1024

@@ -6,7 +6,7 @@ from raftkv.client.connection import ConnectionOptions
 from raftkv.client.endpoint import parse_endpoint
 from raftkv.client.http2 import DialOptions, Http2Channel
 from raftkv.pb import rpc
-from tests.client.conftest import at_etcd
+from tests.client.targets import at_etcd
 
 WATCH = "/etcdserverpb.Watch/Watch"
 OPTIONS = DialOptions(
