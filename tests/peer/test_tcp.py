@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
 import pytest
+import uvloop
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
@@ -90,6 +91,10 @@ async def test_messages_travel_both_ways() -> None:
         assert await exchange(b, a) == Heartbeat(2, 1, 1, 0)
         await a.peers.close()
         await b.peers.close()
+
+
+def test_the_faster_event_loop_carries_messages_too() -> None:
+    uvloop.run(test_messages_travel_both_ways())
 
 
 async def test_a_closed_peer_is_noticed_and_found_again() -> None:
