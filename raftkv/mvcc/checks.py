@@ -67,13 +67,18 @@ def check_txn(request: TxnRequest, max_operations: int = MAX_TXN_OPS) -> None:
     """
     if _check_operations(request, max_operations) > max_operations**2:
         raise TooManyOperationsError
-    _changed_keys(request.success)
-    _changed_keys(request.failure)
+    for branch in (request.success, request.failure):
+        if len(branch) > 1 or (branch and branch[0].HasField("request_txn")):  # one operation alone collides with nothing
+            _changed_keys(branch)
 
 
 def is_read_only(request: TxnRequest) -> bool:
     """Whether a transaction can be answered without the log: every operation is a range (a nested transaction is not)."""
-    return all(operation.HasField("request_range") for branch in (request.success, request.failure) for operation in branch)
+    for branch in (request.success, request.failure):
+        for operation in branch:
+            if not operation.HasField("request_range"):
+                return False
+    return True
 
 
 def is_serializable(request: TxnRequest) -> bool:
@@ -105,22 +110,22 @@ def _check_operations(request: TxnRequest, max_operations: int) -> int:
         if not compare.key:
             raise EmptyKeyError
     left = max_operations - operations
-    return sum(_check_operation(operation, left) for branch in (request.success, request.failure) for operation in branch)
-
-
-def _check_operation(operation: RequestOp, max_operations: int) -> int:
-    match operation.WhichOneof("request"):
-        case "request_range":
-            check_range(operation.request_range)
-        case "request_put":
-            check_put(operation.request_put)
-        case "request_delete_range":
-            check_delete_range(operation.request_delete_range)
-        case "request_txn":
-            return 1 + _check_operations(operation.request_txn, max_operations)
-        case _:
-            raise KeyNotFoundError
-    return 1
+    total = 0
+    for branch in (request.success, request.failure):
+        for operation in branch:
+            total += 1
+            kind = operation.WhichOneof("request")
+            if kind == "request_put":
+                check_put(operation.request_put)
+            elif kind == "request_range":
+                check_range(operation.request_range)
+            elif kind == "request_delete_range":
+                check_delete_range(operation.request_delete_range)
+            elif kind == "request_txn":
+                total += _check_operations(operation.request_txn, left)
+            else:
+                raise KeyNotFoundError
+    return total
 
 
 class _Span(NamedTuple):

@@ -33,7 +33,7 @@ from raftkv.mvcc.ranges import read_key, read_range
 from raftkv.mvcc.sight import Sight
 from raftkv.mvcc.steps import SLICE_ROWS, Steps, begin
 from raftkv.mvcc.transaction import LeaseExists, Transaction, next_version
-from raftkv.mvcc.txn import run_txn
+from raftkv.mvcc.txn import lone_put, run_txn
 from raftkv.pb.rpc import (
     CompactionRequest,
     CompactionResponse,
@@ -161,7 +161,12 @@ class Store:
     # --- changes, in the log's order ----------------------------------------------------------------------------------
 
     def put(self, request: PutRequest) -> Written:
-        """Sets a key. It is a transaction of one operation, without the staging: the three rows go in together."""
+        """Sets a key."""
+        response, event = self._put(request)
+        return Written(response, [event])
+
+    def _put(self, request: PutRequest) -> tuple[PutResponse, Event]:
+        """A transaction of one operation, without the staging: the three rows go in together."""
         if request.lease and not self._lease_exists(request.lease):
             raise LeaseNotFoundError
         state, key, main = self._state, request.key, self.revision + 1
@@ -182,7 +187,7 @@ class Store:
                 response.prev_kv.MergeFromString(previous)
         self.size_in_use += len(key) + len(encoded) + VERSION_OVERHEAD
         self.revision = main
-        return Written(response, [Event(key, main, encoded, previous)])
+        return response, Event(key, main, encoded, previous)
 
     def delete_range(self, request: DeleteRangeRequest) -> Written | Steps[Written]:
         """Deletes all keys of a range."""
@@ -190,7 +195,15 @@ class Store:
 
     def txn(self, request: TxnRequest) -> Written | Steps[Written]:
         """Runs a transaction."""
-        return begin(self._txn(request))
+        decided = lone_put(request, self._state)
+        if decided is None:
+            return begin(self._txn(request))
+        succeeded, put = decided
+        answer, event = self._put(put)
+        response = TxnResponse(succeeded=succeeded)
+        response.header.revision = self.revision
+        response.responses.add().response_put.MergeFrom(answer)
+        return Written(response, [event])
 
     def compact(self, request: CompactionRequest) -> Written:
         """Gives up everything below a revision; `scrub` removes the rows."""

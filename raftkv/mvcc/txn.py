@@ -17,7 +17,7 @@ from raftkv.mvcc.steps import Steps
 from raftkv.mvcc.transaction import LeaseExists, Transaction
 from raftkv.pb.kv import KeyValue
 from raftkv.pb.rpc import Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse
-from raftkv.storage.engine import Table
+from raftkv.storage.engine import Reader, Table
 
 _EMPTY = KeyValue()
 
@@ -37,6 +37,26 @@ def run_txn(transaction: Transaction, request: TxnRequest, response: TxnResponse
     _check_ranges(transaction, path)
     yield from _execute(transaction, path, response)
     response.header.revision = transaction.revision
+
+
+def lone_put(request: TxnRequest, state: Reader) -> tuple[bool, PutRequest] | None:
+    """Whether the compares hold, and the put that then is all there is to do; None where there is more or less to it.
+
+    Compare one key, then put one: locks, counters and elections do it all day, and need no staging.
+    """
+    if len(request.success) > 1 or len(request.failure) > 1:
+        return None
+    succeeded = True
+    for compare in request.compare:
+        if compare.range_end:
+            return None
+        if succeeded and not _holds_for_key(compare, state.get(Table.LIVE, compare.key)):
+            succeeded = False
+    operations = request.success if succeeded else request.failure
+    if not operations or not operations[0].HasField("request_put"):
+        return None
+    put = operations[0].request_put
+    return None if put.lease or put.ignore_value or put.ignore_lease else (succeeded, put)
 
 
 def _choose_path(transaction: Transaction, request: TxnRequest) -> Steps[_Path]:
@@ -59,8 +79,7 @@ def _holds(transaction: Transaction, compare: Compare) -> Steps[bool]:
     equal, unequal, above or below that of a missing key.
     """
     if not compare.range_end:
-        encoded = transaction.get(compare.key)
-        return _holds_missing(compare) if encoded is None else _holds_for(compare, KeyValue.FromString(encoded))
+        return _holds_for_key(compare, transaction.get(compare.key))
     first, end = bounds(compare.key, compare.range_end)
     if not transaction.count(first, end):
         return _holds_missing(compare)
@@ -70,6 +89,10 @@ def _holds(transaction: Transaction, compare: Compare) -> Steps[bool]:
         if transaction.spent:
             yield from transaction.pause()
     return True
+
+
+def _holds_for_key(compare: Compare, encoded: bytes | None) -> bool:
+    return _holds_missing(compare) if encoded is None else _holds_for(compare, KeyValue.FromString(encoded))
 
 
 def _holds_missing(compare: Compare) -> bool:

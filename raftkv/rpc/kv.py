@@ -24,7 +24,7 @@ from raftkv.mvcc.checks import (
 from raftkv.pb import rpc
 from raftkv.rpc.metadata import max_staleness_s, request_id
 from raftkv.rpc.method import Call, Kind, Method
-from raftkv.server.quota import Quota, cost_of_put, cost_of_txn
+from raftkv.server.quota import Quota, cost_of_put
 from raftkv.server.replica import Replica
 
 
@@ -81,7 +81,7 @@ class KV:
         check_txn(request, self._limits.max_txn_ops)
         if is_read_only(request):
             return self._read(lambda: self._replica.store.read_txn(request), call, serializable=is_serializable(request))
-        self._quota.check(cost_of_txn(request))
+        self._quota.check_txn(request, len(call.body))
         return self._write(TXN, call)
 
     async def compact(self, request: rpc.CompactionRequest, call: Call) -> rpc.CompactionResponse:

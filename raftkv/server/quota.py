@@ -11,6 +11,8 @@ from raftkv.pb.rpc import PutRequest, RequestOp, TxnRequest
 
 KEY_OVERHEAD_BYTES = 256
 """What a stored version costs besides key and value."""
+SMALLEST_PUT_BYTES = 4
+"""An encoded operation of a transaction that puts is at least so long."""
 
 
 class Quota:
@@ -21,6 +23,16 @@ class Quota:
         self.limit = limit
         self._size = size
         self._raise_alarm = raise_alarm
+
+    def check_txn(self, request: TxnRequest, size: int) -> None:
+        """Admits a transaction of `size` encoded bytes; its operations are looked at only where space is scarce.
+
+        Raises:
+            NoSpaceError: it does not fit.
+        """
+        most = size + size // SMALLEST_PUT_BYTES * KEY_OVERHEAD_BYTES
+        if self.limit is not None and self._size() + most >= self.limit:
+            self.check(cost_of_txn(request))
 
     def check(self, cost: int) -> None:
         """Admits a request that adds `cost` bytes.
