@@ -113,6 +113,7 @@ class _Daemon:
             peers = TcpPeers(Self(identity.cluster_id, identity.node_id, __version__), tasks)
             health = Health()
             server = self._server(replica, health, engine)
+            replica.turn_ended = server.flush
             try:
                 await self._start(replica, peers, server)
                 duties = [tasks.create_task(duty) for duty in self._duties(replica)]
@@ -263,7 +264,7 @@ def _raise_no_space(replica: Replica) -> None:
         return
     request = AlarmRequest(action=AlarmRequest.ACTIVATE, memberID=node_id, alarm=NOSPACE)
     with suppress(RequestError):
-        replica.propose(body(ALARM, request.SerializeToString())).add_done_callback(lambda future: future.exception())
+        replica.propose(body(ALARM, request.SerializeToString()))
 
 
 def _settle_memory() -> None:

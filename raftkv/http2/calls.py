@@ -30,6 +30,7 @@ from raftkv.http2.options import Hooks, Options
 from raftkv.http2.routing import Route
 from raftkv.http2.status import StatusBlocks, trailers
 from raftkv.http2.stream import Stream
+from raftkv.reply import Reply
 from raftkv.rpc.method import Answer, Call
 
 REQUESTS_AHEAD_BYTES: Final = 64 * 1024
@@ -76,7 +77,7 @@ class ServerCall(ABC):
         self._reader: MessageReader | None = None
         self._held = 0
         """This call's part of the carrier's `buffered`."""
-        self._work: asyncio.Future[Any] | None = None
+        self._work: asyncio.Future[Any] | Reply[Any] | None = None
         self._room: asyncio.Future[None] | None = None
         self.deadline = deadline
         hooks = carrier.hooks
@@ -164,7 +165,11 @@ class ServerCall(ABC):
 
     def _answer_with(self, outcome: Any) -> None:
         """Hangs the answer on what a handler with a single answer returned."""
-        if not asyncio.isfuture(outcome):
+        if type(outcome) is Reply:
+            if outcome.done():
+                self._settled(outcome)
+                return
+        elif not asyncio.isfuture(outcome):
             try:
                 outcome = self._carrier.start_task(outcome)
             except StoppedError as error:
@@ -177,7 +182,7 @@ class ServerCall(ABC):
         self._work = outcome
         outcome.add_done_callback(self._settled)
 
-    def _settled(self, outcome: asyncio.Future[Answer]) -> None:
+    def _settled(self, outcome: "asyncio.Future[Answer] | Reply[Answer]") -> None:
         stream, carrier = self._stream, self._carrier
         try:
             answer = outcome.result()

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from raftkv.errors import MalformedRequestError
 from raftkv.http2.calls import ServerCall
 from raftkv.http2.connection import ServerConnection
+from raftkv.http2.flusher import Flusher
 from raftkv.http2.frames import ErrorCode
 from raftkv.http2.framing import framed
 from raftkv.http2.head import RequestHead
@@ -34,7 +35,7 @@ FAREWELL_SECONDS: Final = 1.0
 class Shared:
     """What all connections of a server have in common."""
 
-    __slots__ = ("blocks", "connections", "hooks", "options", "router", "tasks")
+    __slots__ = ("blocks", "connections", "flusher", "hooks", "options", "router", "tasks")
 
     def __init__(self, methods: list[Method], options: Options, hooks: Hooks) -> None:
         self.options = options
@@ -42,6 +43,7 @@ class Shared:
         self.blocks = StatusBlocks(options.headers)
         self.router = Router(methods, self.blocks)
         self.tasks = HandlerTasks()
+        self.flusher = Flusher()
         self.connections: set[GrpcProtocol] = set()
 
 
@@ -67,6 +69,7 @@ class GrpcProtocol(asyncio.Protocol):
         self._connection = ServerConnection(shared.options, self._accept, self.now)
         self._outbox = self._connection.outbox
         self._transport: asyncio.Transport | None = None
+        self._flusher = shared.flusher
         self._flushing = False
         self._flushing_late = False
         self._parting = False
@@ -138,7 +141,7 @@ class GrpcProtocol(asyncio.Protocol):
     def _flush_soon(self) -> None:
         if not self._flushing:
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._flusher.add(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -208,7 +211,7 @@ class GrpcProtocol(asyncio.Protocol):
         self._outbox.answer(stream, blocks.headers, framed(message), blocks.ok)
         if not self._flushing:
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._flusher.add(self._flush)
 
     def send_message(self, stream: Stream, message: bytes) -> None:
         """The next message of a streamed answer."""

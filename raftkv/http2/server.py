@@ -49,6 +49,10 @@ class GrpcServer:
         self._tls_listeners.append(tls_listener)
         return await tls_listener.open(host, port)
 
+    def flush(self) -> None:
+        """Writes all answers that are ready now, instead of at the end of this turn of the loop."""
+        self._shared.flusher.run()
+
     async def stop(self, grace_seconds: float = 0.0) -> None:
         """Takes nothing new, lets calls finish for at most `grace_seconds`, then ends what is left as StoppedError."""
         for listener in self._listeners:

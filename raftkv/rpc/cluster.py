@@ -1,9 +1,9 @@
 """etcdserverpb.Cluster: who the members are."""
 
-from asyncio import Future
 from typing import Any
 
 from raftkv.pb import rpc
+from raftkv.reply import Reply
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.server.replica import Replica
 
@@ -26,7 +26,7 @@ class Cluster:
             )
         ]
 
-    def member_list(self, request: rpc.MemberListRequest, call: Call) -> "Future[Any]":  # noqa: ARG002 (a handler's shape)
+    def member_list(self, request: rpc.MemberListRequest, call: Call) -> Reply[Any]:  # noqa: ARG002 (a handler's shape)
         """All members, as of now if the caller asks for linearizable."""
         read = self._replica.read if request.linearizable else self._replica.read_local
         return read(self._list)

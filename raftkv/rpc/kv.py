@@ -1,10 +1,9 @@
 """etcdserverpb.KV: range, put, delete, transactions, compaction.
 
 Each handler: check what needs no state, admit, hand over. Writes go through the log as the bytes that came; reads look at
-the local state when they may. Answers are futures, so none of it costs a task.
+the local state when they may. Answers are replies, so none of it costs a task.
 """
 
-from asyncio import Future
 from collections.abc import Generator
 from dataclasses import dataclass
 from types import GeneratorType
@@ -22,6 +21,7 @@ from raftkv.mvcc.checks import (
     is_serializable,
 )
 from raftkv.pb import rpc
+from raftkv.reply import Reply
 from raftkv.rpc.metadata import max_staleness_s, request_id
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.server.quota import Quota, cost_of_put
@@ -60,23 +60,23 @@ class KV:
             Method("/etcdserverpb.KV/Compact", Kind.UNARY, rpc.CompactionRequest, rpc.CompactionResponse, self.compact),
         ]
 
-    def range(self, request: rpc.RangeRequest, call: Call) -> "Future[Any]":
+    def range(self, request: rpc.RangeRequest, call: Call) -> Reply[Any]:
         """Reads keys: linearizable, serializable, or of bounded staleness."""
         check_range(request)
         return self._read(lambda: self._replica.store.range(request), call, serializable=request.serializable)
 
-    def put(self, request: rpc.PutRequest, call: Call) -> "Future[Any]":
+    def put(self, request: rpc.PutRequest, call: Call) -> Reply[Any]:
         """Sets a key."""
         check_put(request)
         self._quota.check(cost_of_put(request))
         return self._write(PUT, call)
 
-    def delete_range(self, request: rpc.DeleteRangeRequest, call: Call) -> "Future[Any]":
+    def delete_range(self, request: rpc.DeleteRangeRequest, call: Call) -> Reply[Any]:
         """Deletes keys."""
         check_delete_range(request)
         return self._write(DELETE_RANGE, call)
 
-    def txn(self, request: rpc.TxnRequest, call: Call) -> "Future[Any]":
+    def txn(self, request: rpc.TxnRequest, call: Call) -> Reply[Any]:
         """Compares, then reads and writes atomically. One that only reads does not go through the log."""
         check_txn(request, self._limits.max_txn_ops)
         if is_read_only(request):
@@ -92,12 +92,12 @@ class KV:
             await self._replica.scrubbed()
         return response
 
-    def _write(self, tag: bytes, call: Call) -> "Future[Any]":
+    def _write(self, tag: bytes, call: Call) -> Reply[Any]:
         if len(call.body) > self._limits.max_request_bytes:
             raise RequestTooLargeError
         return self._replica.propose(body(tag, call.body), request_id(call.metadata))
 
-    def _read(self, look: Any, call: Call, *, serializable: bool) -> "Future[Any]":
+    def _read(self, look: Any, call: Call, *, serializable: bool) -> Reply[Any]:
         def work() -> Any:
             revision = self._replica.store.revision
             response = look()

@@ -1,11 +1,11 @@
 """etcdserverpb.Maintenance: a node's status, and alarms."""
 
-from asyncio import Future
 from collections.abc import Callable
 from typing import Any
 
 from raftkv.apply.command import ALARM, body
 from raftkv.pb import rpc
+from raftkv.reply import Reply
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica
@@ -30,11 +30,11 @@ class Maintenance:
             Method("/etcdserverpb.Maintenance/Alarm", Kind.UNARY, rpc.AlarmRequest, rpc.AlarmResponse, self.alarm),
         ]
 
-    def status(self, request: rpc.StatusRequest, call: Call) -> "Future[Any]":  # noqa: ARG002 (a handler's shape)
+    def status(self, request: rpc.StatusRequest, call: Call) -> Reply[Any]:  # noqa: ARG002 (a handler's shape)
         """This node as it is now."""
         return self._replica.read_local(self._status)
 
-    def alarm(self, request: rpc.AlarmRequest, call: Call) -> "Future[Any]":  # noqa: ARG002 (a handler's shape)
+    def alarm(self, request: rpc.AlarmRequest, call: Call) -> Reply[Any]:  # noqa: ARG002 (a handler's shape)
         """Reads, raises or disarms alarms."""
         return self._replica.propose(body(ALARM, call.body))
 

@@ -8,7 +8,7 @@ the tests' oracle). A handler raises `RequestError` to answer with a status; any
     CLIENT_STREAM  handler(requests, call) -> Awaitable[Answer]
     BIDI           handler(requests, call) -> AsyncIterator[Answer]
 
-A unary handler may return a bare Future where that spares a task: the transport hangs its answer on the future's callback.
+A unary handler that returns a bare Future, or better a Reply, spares a task: the transport hangs its answer on the callback.
 An Answer is a message, or the bytes of one that was encoded before.
 """
 

@@ -9,13 +9,13 @@ only in the term it was bound to (raft.messages.Propose), and terms never fall a
 entry of a later term is applied, every proposal bound to an earlier one and not yet applied is dead.
 """
 
-from asyncio import AbstractEventLoop, Future
 from collections import deque
 
 from google.protobuf.message import Message
 
 from raftkv.errors import LeaderFailureTimeoutError, RequestError, RequestTimeoutError, StoppedError, TooManyRequestsError
 from raftkv.pb.command import Command, RequestId
+from raftkv.reply import Reply
 
 UNBOUND = 0
 """The term of a proposal that no leader has been asked to append."""
@@ -24,12 +24,12 @@ UNBOUND = 0
 class Proposal:
     """One command that somebody here waits for."""
 
-    __slots__ = ("data", "deadline", "future", "identifier", "offers", "term")
+    __slots__ = ("data", "deadline", "identifier", "offers", "reply", "term")
 
-    def __init__(self, identifier: int, data: bytes, future: "Future[Message]", deadline: float) -> None:
+    def __init__(self, identifier: int, data: bytes, reply: Reply[Message], deadline: float) -> None:
         self.identifier = identifier
         self.data = data
-        self.future = future
+        self.reply = reply
         self.deadline = deadline
         self.term = UNBOUND
         self.offers = 0
@@ -38,11 +38,10 @@ class Proposal:
 class Proposals:
     """All proposals of this node, in the order in which they came; all have the same patience, so also in that of their deadlines."""
 
-    def __init__(self, node_id: int, first_identifier: int, loop: AbstractEventLoop, *, limit: int, patience_s: float) -> None:
+    def __init__(self, node_id: int, first_identifier: int, *, limit: int, patience_s: float) -> None:
         """`first_identifier` must not repeat one of an earlier life of this node: entries of that life may still be applied."""
         self._head = Command(proposer=node_id).SerializeToString()
         self._next = first_identifier
-        self._loop = loop
         self._limit = limit
         self._patience_s = patience_s
         self._pending: dict[int, Proposal] = {}
@@ -57,8 +56,8 @@ class Proposals:
         """Whether something waits to be offered."""
         return bool(self._queue)
 
-    def add(self, body: bytes, now: float, *, request_id: RequestId | None = None) -> "Future[Message]":
-        """Queues a command whose encoded body field is `body`; the future gets the answer or a RequestError.
+    def add(self, body: bytes, now: float, *, request_id: RequestId | None = None) -> Reply[Message]:
+        """Queues a command whose encoded body field is `body`; the reply gets the answer or a RequestError.
 
         Raises:
             TooManyRequestsError: too many wait already.
@@ -68,11 +67,11 @@ class Proposals:
         identifier = self._next
         self._next += 1
         head = Command(proposal=identifier, request_id=request_id).SerializeToString()
-        future: Future[Message] = self._loop.create_future()
-        proposal = Proposal(identifier, self._head + head + body, future, now + self._patience_s)
+        reply: Reply[Message] = Reply()
+        proposal = Proposal(identifier, self._head + head + body, reply, now + self._patience_s)
         self._pending[identifier] = proposal
         self._queue.append(proposal)
-        return future
+        return reply
 
     def take_queued(self, max_bytes: int) -> list[Proposal]:
         """The next proposals to offer, in order: at least one if any is queued, at most `max_bytes` of data."""
@@ -81,7 +80,7 @@ class Proposals:
         queue = self._queue
         while queue and (room >= len(queue[0].data) or not taken):
             proposal = queue.popleft()
-            if proposal.future.done():  # the caller gave up before anybody was asked
+            if proposal.reply.done():  # the caller gave up before anybody was asked
                 self._pending.pop(proposal.identifier, None)
                 continue
             room -= len(proposal.data)
@@ -109,12 +108,12 @@ class Proposals:
         self._queue.extendleft(reversed(dead))
         return bool(dead)
 
-    def answer(self, identifier: int) -> "Future[Message] | None":
-        """The future of a proposal that was applied, if somebody still waits."""
+    def answer(self, identifier: int) -> Reply[Message] | None:
+        """The reply to a proposal that was applied, if somebody still waits."""
         proposal = self._pending.pop(identifier, None)
-        if proposal is None or proposal.future.done():
+        if proposal is None or proposal.reply.done():
             return None
-        return proposal.future
+        return proposal.reply
 
     def expire(self, now: float) -> None:
         """Fails what has waited too long. It may still be applied."""
@@ -139,5 +138,5 @@ class Proposals:
 
 
 def _fail(proposal: Proposal, error: RequestError) -> None:
-    if not proposal.future.done():
-        proposal.future.set_exception(error)
+    if not proposal.reply.done():
+        proposal.reply.set_exception(error)

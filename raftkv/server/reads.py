@@ -7,12 +7,12 @@ Reads that come while rounds are under way share the next one. A round that is n
 own context: its readers join a new one (etcd-io/raft#397).
 """
 
-from asyncio import Future
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from raftkv.errors import RequestError, RequestTimeoutError, StoppedError, TooManyRequestsError
+from raftkv.reply import Reply
 
 RETRY_S = 0.5
 """A round that has not been answered for so long is given up (etcd: readIndexRetryTime)."""
@@ -25,7 +25,7 @@ class Waiter(NamedTuple):
 
     serve: Callable[[], None]
     """Reads the local state and answers."""
-    future: "Future[Any]"
+    reply: Reply[Any]
     """The answer; done before it is served if the client gave up."""
     deadline: float
 
@@ -46,8 +46,8 @@ class ReadRounds:
         self.fresh_at = float("-inf")
         """The local state is known to contain everything that was committed at this time."""
 
-    def add(self, serve: Callable[[], None], future: "Future[Any]", now: float) -> None:
-        """A read that came at `now`: `serve` is called when it may look at the local state, or `future` gets the error.
+    def add(self, serve: Callable[[], None], reply: Reply[Any], now: float) -> None:
+        """A read that came at `now`: `serve` is called when it may look at the local state, or `reply` gets the error.
 
         Raises:
             TooManyRequestsError: too many wait already.
@@ -55,7 +55,7 @@ class ReadRounds:
         if self._count >= self._limit:
             raise TooManyRequestsError
         self._count += 1
-        self._waiting.append(Waiter(serve, future, now + self._patience_s))
+        self._waiting.append(Waiter(serve, reply, now + self._patience_s))
 
     @property
     def waiting(self) -> bool:
@@ -121,11 +121,11 @@ class ReadRounds:
         self.fresh_at = max(self.fresh_at, began)
         self._count -= len(waiters)
         for waiter in waiters:
-            if not waiter.future.done():
+            if not waiter.reply.done():
                 waiter.serve()
 
     def _over(self, waiter: Waiter, now: float) -> bool:
-        if waiter.future.done():  # the client gave up
+        if waiter.reply.done():  # the client gave up
             self._count -= 1
             return True
         if waiter.deadline > now:
@@ -135,5 +135,5 @@ class ReadRounds:
 
     def _fail(self, waiter: Waiter, error: RequestError) -> None:
         self._count -= 1
-        if not waiter.future.done():
-            waiter.future.set_exception(error)
+        if not waiter.reply.done():
+            waiter.reply.set_exception(error)

@@ -39,6 +39,7 @@ from raftkv.peer.peers import Peers
 from raftkv.raft.messages import NO_NODE, EntryKind, InstallSnapshot, Message
 from raftkv.raft.raft import Raft
 from raftkv.raft.ready import Persist, Ready
+from raftkv.reply import Reply
 from raftkv.server.applier import Applier
 from raftkv.server.proposals import Proposals
 from raftkv.server.reads import ReadRounds
@@ -99,6 +100,8 @@ class Replica:
         self.machine = parts.machine
         self.failed: Future[None] = loop.create_future()
         """Gets the exception that this node cannot survive."""
+        self.turn_ended: Callable[[], None] = lambda: None
+        """Called at the end of every turn: its answers are all given."""
         self._leader_waiter: Future[None] | None = None
         self._raft = parts.raft
         self._clock = parts.clock
@@ -111,7 +114,7 @@ class Replica:
         # Numbers of an earlier life must not come back: entries and answers that carry them may still be under way.
         life = parts.rng.getrandbits(43) << 20
         patience = {"limit": settings.max_pending, "patience_s": settings.patience_s}
-        self._proposals = Proposals(settings.node_id, life, loop, **patience)  # type: ignore[arg-type] # int and float
+        self._proposals = Proposals(settings.node_id, life, **patience)  # type: ignore[arg-type] # int and float
         self._reads = ReadRounds(settings.node_id, life, **patience)  # type: ignore[arg-type] # as above
         self._slices = Slices(loop, parts.clock)
         self._writer = Writer(
@@ -199,10 +202,10 @@ class Replica:
 
     # --- requests ----------------------------------------------------------------------------------------------
 
-    def propose(self, body: bytes, request_id: RequestId | None = None) -> "Future[Any]":
+    def propose(self, body: bytes, request_id: RequestId | None = None) -> Reply[Any]:
         """Sends a command (an encoded body field of command.Command) through the log.
 
-        The future gets the answer, with its header filled, when the command is applied here.
+        The reply gets the answer, with its header filled, when the command is applied here.
 
         Raises:
             TooManyRequestsError: too much is waiting already.
@@ -212,29 +215,29 @@ class Replica:
             raise StoppedError
         if self._raft.commit - self.machine.applied_index > self.settings.max_apply_gap:
             raise TooManyRequestsError
-        future = self._proposals.add(body, self._clock.now(), request_id=request_id)
+        reply = self._proposals.add(body, self._clock.now(), request_id=request_id)
         self.wake()
-        return future
+        return reply
 
-    def read(self, work: Callable[[], Any]) -> "Future[Any]":
+    def read(self, work: Callable[[], Any]) -> Reply[Any]:
         """A linearizable read: `work` looks at the local state when it holds all that was committed by now.
 
-        The future gets what `work` returns, in slices if that is a generator.
+        The reply gets what `work` returns, in slices if that is a generator.
         """
         if self._stopped:
             raise StoppedError
-        future = self._loop.create_future()
-        self._reads.add(lambda: self._look(work, future), future, self._clock.now())
+        reply: Reply[Any] = Reply()
+        self._reads.add(lambda: self._look(work, reply), reply, self._clock.now())
         self.wake()
-        return future
+        return reply
 
-    def read_local(self, work: Callable[[], Any]) -> "Future[Any]":
+    def read_local(self, work: Callable[[], Any]) -> Reply[Any]:
         """A serializable read: `work` looks at the local state as it is."""
-        future = self._loop.create_future()
-        self._look(work, future)
-        return future
+        reply: Reply[Any] = Reply()
+        self._look(work, reply)
+        return reply
 
-    def read_bounded(self, work: Callable[[], Any], max_staleness_s: float) -> "Future[Any]":
+    def read_bounded(self, work: Callable[[], Any], max_staleness_s: float) -> Reply[Any]:
         """A read of local state that contains all that was committed `max_staleness_s` ago.
 
         No clocks are compared: a finished read round proves that the state is as fresh as the round's beginning.
@@ -243,11 +246,11 @@ class Replica:
             return self.read_local(work)
         return self.read(work)
 
-    def _look(self, work: Callable[[], Any], future: "Future[Any]") -> None:
+    def _look(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
         if self._incoming.installing:
-            future.set_exception(UnavailableError("raftkv: installing a snapshot"))
+            reply.set_exception(UnavailableError("raftkv: installing a snapshot"))
         else:
-            self._slices.answer(work, future)
+            self._slices.answer(work, reply)
 
     async def scrubbed(self) -> None:
         """Returns when everything that was compacted is gone from the tables."""
@@ -311,6 +314,7 @@ class Replica:
                 self._handle(self._raft.ready())
             self._apply()
             self._notice_leader()
+            self.turn_ended()
             if self._raft.has_ready() or self._applier.busy:
                 self.wake()
         except BaseException as error:  # noqa: BLE001 (a bug of ours or a broken disk: the node must not go on)
@@ -390,16 +394,16 @@ class Replica:
             self._compact_log(applied - self.settings.catch_up_entries)
 
     def _answer(self, outcome: Outcome, proposal: int) -> None:
-        future = self._proposals.answer(proposal)
-        if future is None:
+        reply = self._proposals.answer(proposal)
+        if reply is None:
             return
         if outcome.error is not None:
-            future.set_exception(outcome.error)
+            reply.set_exception(outcome.error)
         else:
             response: Any = outcome.response
             if response is not None:
                 self.fill(response.header)
-            future.set_result(response)
+            reply.set_result(response)
 
     def _compact_log(self, index: int) -> None:
         self._raft.compact(index)
@@ -435,7 +439,7 @@ class Replica:
     def _swapped(self, persist: Persist) -> None:
         """The tables are the snapshot's now; the state machine reads them anew."""
         self._scrubber.forget()
-        loaded: Future[None] = self._loop.create_future()
+        loaded: Reply[None] = Reply()
         loaded.add_done_callback(lambda _: self._installed(persist))
         self._slices.answer(self.machine.load, loaded)
 

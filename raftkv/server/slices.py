@@ -4,7 +4,7 @@ The mvcc store hands out a generator where an answer takes more than a slice of 
 one slice each, until the turn's share of time is used.
 """
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Generator
 from types import GeneratorType
@@ -12,6 +12,7 @@ from typing import Any
 
 from raftkv.clock import Clock
 from raftkv.errors import TooManyRequestsError
+from raftkv.reply import Reply
 
 TURN_SHARE_S = 0.003
 """Time that long reads may take in one turn of the loop."""
@@ -27,33 +28,33 @@ class Slices:
     def __init__(self, loop: AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self._clock = clock
-        self._under_way: deque[tuple[Steps, Future[Any]]] = deque()
+        self._under_way: deque[tuple[Steps, Reply[Any]]] = deque()
 
-    def answer(self, work: Callable[[], Any], future: "Future[Any]") -> None:
-        """Gives `future` what `work` returns, or what the generator that it returns returns in the end."""
+    def answer(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
+        """Gives `reply` what `work` returns, or what the generator that it returns returns in the end."""
         try:
             result = work()
             if isinstance(result, GeneratorType):
-                self._start(result, future)
+                self._start(result, reply)
             else:
-                future.set_result(result)
+                reply.set_result(result)
         except Exception as error:  # noqa: BLE001 (a bug in a read costs that call, not the node; the transport logs it)
-            future.set_exception(error)
+            reply.set_exception(error)
 
-    def _start(self, steps: Steps, future: "Future[Any]") -> None:
+    def _start(self, steps: Steps, reply: Reply[Any]) -> None:
         if len(self._under_way) >= MAX_UNDER_WAY:
             raise TooManyRequestsError
-        self._under_way.append((steps, future))
+        self._under_way.append((steps, reply))
         if len(self._under_way) == 1:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         end = self._clock.now() + TURN_SHARE_S
         while self._under_way:
-            steps, future = self._under_way.popleft()
-            if not future.done() and not _step(steps, future):
-                self._under_way.append((steps, future))
-            elif future.cancelled():
+            steps, reply = self._under_way.popleft()
+            if not reply.done() and not _step(steps, reply):
+                self._under_way.append((steps, reply))
+            elif reply.cancelled():
                 steps.close()
             if self._clock.now() >= end:
                 break
@@ -63,19 +64,19 @@ class Slices:
     def stop(self) -> None:
         """Forgets what is under way; the callers are failed by whoever stops the node."""
         while self._under_way:
-            steps, future = self._under_way.popleft()
+            steps, reply = self._under_way.popleft()
             steps.close()
-            future.cancel()
+            reply.cancel()
 
 
-def _step(steps: Steps, future: "Future[Any]") -> bool:
+def _step(steps: Steps, reply: Reply[Any]) -> bool:
     """One slice; True when the answer is there."""
     try:
         next(steps)
     except StopIteration as end:
-        future.set_result(end.value)
+        reply.set_result(end.value)
     except Exception as error:  # noqa: BLE001 (as above)
-        future.set_exception(error)
+        reply.set_exception(error)
     else:
         return False
     return True

@@ -16,6 +16,7 @@ from raftkv.peer.memory import MemoryNetwork
 from raftkv.raft.config import Config
 from raftkv.raft.messages import Membership
 from raftkv.raft.raft import Raft
+from raftkv.reply import Reply
 from raftkv.server.replica import Parts, Replica, Settings
 from raftkv.storage.engine import Batch
 from raftkv.storage.log import LogStore
@@ -86,7 +87,7 @@ class Node:
         self.crash()
         self.start()
 
-    def put(self, key: str, value: str, request_id: RequestId | None = None) -> "asyncio.Future[Any]":
+    def put(self, key: str, value: str, request_id: RequestId | None = None) -> Reply[Any]:
         request = rpc.PutRequest(key=key.encode(), value=value.encode())
         return self.replica.propose(body(PUT, request.SerializeToString()), request_id)
 
@@ -155,7 +156,7 @@ def simulate(scenario: Callable[[Cluster], Awaitable[T]], *, count: int = 3, see
     return run(main())
 
 
-async def insist(write: Callable[[], "asyncio.Future[Any]"]) -> Any:
+async def insist(write: Callable[[], Reply[Any]]) -> Any:
     """Tries until the write is answered."""
     while True:
         with suppress(RequestError):

@@ -1,7 +1,5 @@
 """Proposals: offered in order, offered again when their term is over, answered once, failed when patience ends."""
 
-import asyncio
-
 import pytest
 
 from raftkv.apply.command import PUT, body
@@ -14,7 +12,7 @@ MEGABYTE = 1 << 20
 
 
 def proposals(limit: int = 100) -> Proposals:
-    return Proposals(7, 1000, asyncio.get_running_loop(), limit=limit, patience_s=5.0)
+    return Proposals(7, 1000, limit=limit, patience_s=5.0)
 
 
 def identifiers(batch: list[Proposal]) -> list[int]:

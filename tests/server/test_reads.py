@@ -1,11 +1,9 @@
 """Read rounds: shared, served only when applied, never asked again under an old context."""
 
-import asyncio
-from asyncio import Future
-
 import pytest
 
 from raftkv.errors import RequestTimeoutError, StoppedError, TooManyRequestsError
+from raftkv.reply import Reply
 from raftkv.server.reads import MAX_ROUNDS, RETRY_S, ReadRounds
 
 
@@ -13,7 +11,7 @@ class Reader:
     """One read that notes when it was served."""
 
     def __init__(self, rounds: ReadRounds, now: float) -> None:
-        self.future: Future[None] = asyncio.get_running_loop().create_future()
+        self.future: Reply[None] = Reply()
         rounds.add(lambda: self.future.set_result(None), self.future, now)
 
     @property

@@ -8,6 +8,7 @@ import pytest
 
 from raftkv.clock import ManualClock
 from raftkv.errors import CompactedError, TooManyRequestsError
+from raftkv.reply import Reply
 from raftkv.server.slices import MAX_UNDER_WAY, TURN_SHARE_S, Slices
 
 
@@ -27,7 +28,7 @@ def counting(name: str, slices: int, trace: list[str]) -> Generator[None, None, 
 
 
 async def test_short_answers_are_given_at_once() -> None:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future: Reply[Any] = Reply()
     Slices(asyncio.get_running_loop(), ManualClock()).answer(lambda: 42, future)
     assert future.result() == 42
 
@@ -35,7 +36,7 @@ async def test_short_answers_are_given_at_once() -> None:
 async def test_long_reads_take_turns() -> None:
     loop, trace = asyncio.get_running_loop(), list[str]()
     slices = Slices(loop, SlowClock())
-    futures = [loop.create_future() for _ in range(2)]
+    futures = [Reply[Any]() for _ in range(2)]
     for name, future in zip("ab", futures, strict=True):
         slices.answer(lambda name=name: counting(name, 3, trace), future)  # type: ignore[misc] # binds the loop's name
     assert await asyncio.gather(*futures) == ["a", "b"]
@@ -47,7 +48,7 @@ async def test_an_error_in_a_later_slice_reaches_the_caller() -> None:
         yield
         raise CompactedError
 
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future: Reply[Any] = Reply()
     Slices(asyncio.get_running_loop(), SlowClock()).answer(failing, future)
     with pytest.raises(CompactedError):
         await future
@@ -58,7 +59,7 @@ async def test_a_bug_in_a_read_costs_that_call_and_nothing_else() -> None:
         raise ZeroDivisionError
 
     slices = Slices(asyncio.get_running_loop(), SlowClock())
-    first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+    first, second = (Reply[Any]() for _ in range(2))
     slices.answer(buggy, first)
     slices.answer(lambda: 42, second)
     assert isinstance(first.exception(), ZeroDivisionError)
@@ -75,7 +76,7 @@ async def test_a_caller_that_gives_up_ends_the_work() -> None:
         finally:
             closed.set()
 
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future: Reply[Any] = Reply()
     Slices(asyncio.get_running_loop(), SlowClock()).answer(endless, future)
     await asyncio.sleep(0)
     future.cancel()
@@ -85,7 +86,7 @@ async def test_a_caller_that_gives_up_ends_the_work() -> None:
 async def test_long_reads_under_way_are_bounded() -> None:
     loop = asyncio.get_running_loop()
     slices = Slices(loop, SlowClock())
-    futures = [loop.create_future() for _ in range(MAX_UNDER_WAY + 1)]
+    futures = [Reply[Any]() for _ in range(MAX_UNDER_WAY + 1)]
     for future in futures:
         slices.answer(lambda: counting("x", 10, []), future)
     assert isinstance(futures[-1].exception(), TooManyRequestsError)

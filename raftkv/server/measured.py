@@ -1,0 +1,44 @@
+"""What a replica counts about itself for those who watch it: plain numbers, for the hot path pays for them."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final
+
+DISK_BOUNDS_S: Final = tuple(0.001 * 2**power for power in range(14))
+"""etcd's buckets for the disk: 1 ms to 8.2 s."""
+BATCH_BOUNDS: Final = tuple(float(2**power) for power in range(13))
+
+
+class Histogram:
+    """How often values fell between bounds. One thread observes; others may read, and see each count on its own."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """`bounds`: the upper ends of the buckets, inclusive and rising; one more bucket takes what is above all of them."""
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """One more value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+class Measured:
+    """One replica's numbers."""
+
+    __slots__ = ("batch_entries", "commit_s", "leader_changes", "proposals_failed", "sync_s")
+
+    def __init__(self) -> None:
+        self.sync_s = Histogram(DISK_BOUNDS_S)
+        """Batches that were synced: log entries, votes, and the rows that went with them. Observed on the storage thread."""
+        self.commit_s = Histogram(DISK_BOUNDS_S)
+        """Batches of rows alone, which are not synced. As above."""
+        self.batch_entries = Histogram(BATCH_BOUNDS)
+        """Log entries of one synced batch: how many requests shared a sync."""
+        self.leader_changes = 0
+        """Leaders seen."""
+        self.proposals_failed = 0
+        """Proposals that nobody answered in time."""
