@@ -25,8 +25,13 @@ from raftkv.apply.machine import StateMachine
 from raftkv.clock import SystemClock
 from raftkv.config import ServerConfig, Url, parse_urls
 from raftkv.errors import ConfigError, RaftKVError, RequestError
-from raftkv.http2.options import Options
+from raftkv.gateway.gateway import Gateway
+from raftkv.gateway.health import Health as HealthPages
+from raftkv.http2.options import Hooks, Options
 from raftkv.http2.server import GrpcServer
+from raftkv.metrics.calls import CallCounts
+from raftkv.metrics.loop_lag import LoopLag
+from raftkv.metrics.node import NodeMetrics, Sources
 from raftkv.mvcc.steps import finish
 from raftkv.pb.rpc import NOSPACE, AlarmRequest
 from raftkv.peer.tcp import Self, TcpPeers
@@ -112,20 +117,23 @@ class _Daemon:
             replica = Replica(self._settings(identity), parts, asyncio.get_running_loop(), tasks)
             peers = TcpPeers(Self(identity.cluster_id, identity.node_id, __version__), tasks)
             health = Health()
-            server = self._server(replica, health, engine)
+            lag = LoopLag()
+            server, gateway = self._servers(replica, health, engine, peers, lag)
             replica.turn_ended = server.flush
             try:
                 await self._start(replica, peers, server)
+                lag.start()
                 duties = [tasks.create_task(duty) for duty in self._duties(replica)]
                 await asyncio.wait([asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
                 log.info("stopping")
                 health.stop_serving()
                 for duty in duties:
                     duty.cancel()
-                await self._leave(replica, server)
+                await self._leave(replica, server, gateway)
             finally:
+                lag.stop()
                 replica.stop()
-                await server.stop()
+                await _stop_serving(server, gateway, 0.0)
                 await peers.close()
         if replica.failed.done():
             replica.failed.result()
@@ -171,14 +179,36 @@ class _Daemon:
             patience_s=PATIENCE_S + 2 * config.election_timeout / 1000,
         )
 
-    def _server(self, replica: Replica, health: Health, engine: Engine) -> GrpcServer:
+    def _servers(
+        self, replica: Replica, health: Health, engine: Engine, peers: TcpPeers, lag: LoopLag
+    ) -> tuple[GrpcServer, Gateway]:
+        """Two protocols on the clients' ports."""
         config = self._config
         quota = Quota(config.quota_bytes, lambda: replica.store.size_in_use, lambda: _raise_no_space(replica))
         limits = Limits(max_request_bytes=config.max_request_bytes, max_txn_ops=config.max_txn_ops)
         options = Options(
             max_message_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES, headers=(("raftkv-version", __version__),)
         )
-        return GrpcServer(services(replica, health, quota, limits, engine.size), options=options)
+        methods = services(replica, health, quota, limits, engine.size)
+        calls = CallCounts(methods)
+        sources = Sources(
+            replica=replica,
+            peers=peers,
+            calls=calls,
+            lag=lag,
+            size_on_disk=engine.size,
+            quota_bytes=config.quota_bytes,
+            version=__version__,
+        )
+        hooks = Hooks(started=calls.started, handled=calls.handled, received=calls.received, sent=calls.sent)
+        gateway = Gateway(
+            methods,
+            HealthPages(replica).pages(),
+            metrics=NodeMetrics(sources).text,
+            max_message_bytes=options.max_message_bytes,
+            hooks=hooks,
+        )
+        return GrpcServer(methods, options=options, hooks=hooks, http1=gateway.protocol), gateway
 
     async def _start(self, replica: Replica, peers: TcpPeers, server: GrpcServer) -> None:
         config, settings = self._config, replica.settings
@@ -203,14 +233,21 @@ class _Daemon:
         elif retention:
             yield keep_compacting(replica, RevisionCompactor(int(retention), lambda: replica.store.revision))
 
-    async def _leave(self, replica: Replica, server: GrpcServer) -> None:
+    async def _leave(self, replica: Replica, server: GrpcServer, gateway: Gateway) -> None:
         """The others should not have to find out by silence."""
         if replica.failed.done():
             return
         with suppress(RaftKVError, TimeoutError):
             async with asyncio.timeout(HAND_OVER_S):
                 await replica.hand_over()
-        await server.stop(DRAIN_S)
+        await _stop_serving(server, gateway, DRAIN_S)
+
+
+async def _stop_serving(server: GrpcServer, gateway: Gateway, grace_s: float) -> None:
+    """Both at once: the server waits for the connections that the gateway ends."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.stop(grace_s))
+        tasks.create_task(gateway.stop(grace_s))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -17,6 +17,7 @@ must say Hello within HELLO_TIMEOUT_S and send frames of at most MAX_FRAME_BYTES
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -72,6 +73,12 @@ class TcpPeers:
         self._listeners: list[asyncio.Server] = []
         self._links: dict[int, _Link] = {}
         self._inbound: set[_Inbound] = set()
+        self.sent_bytes: Counter[int] = Counter()
+        """What was sent to each node, since the start."""
+        self.received_bytes: Counter[int] = Counter()
+        """What came from each node; from 0 what strangers say before they say who they are."""
+        self.send_failures: Counter[int] = Counter()
+        """How often messages to a node were dropped, for there was no way to it."""
         self.receiver: Receiver
 
     async def listen(self, host: str, port: int, receiver: Receiver) -> int:
@@ -101,6 +108,7 @@ class TcpPeers:
             frames.setdefault(message.target, []).append(encode(message))
         for target, batch in frames.items():
             if (link := self._links.get(target)) is None or not link.send(batch):
+                self.send_failures[target] += 1
                 self.receiver.peer_unreachable(target)
 
     async def send_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
@@ -122,6 +130,11 @@ class TcpPeers:
             raise PeerError(f"snapshot to {link.address} broke off: {error}") from error
         finally:
             writer.close()
+
+    @property
+    def connected(self) -> list[int]:
+        """The members that messages can be sent to now."""
+        return [node_id for node_id, link in list(self._links.items()) if link.open]
 
     async def close(self) -> None:
         """Closes every connection and stops accepting."""
@@ -192,8 +205,15 @@ class _Link(asyncio.Protocol):
             log.warning("peer takes no more data, connecting again", peer=self.address)
             transport.abort()
             return False
-        transport.write(pack(frames))
+        data = pack(frames)
+        self._peers.sent_bytes[self._node_id] += len(data)
+        transport.write(data)
         return True
+
+    @property
+    def open(self) -> bool:
+        """Whether the peer takes messages."""
+        return self._transport is not None and self._welcome
 
     def close(self) -> None:
         self._task.cancel()
@@ -271,6 +291,7 @@ class _Inbound(asyncio.Protocol):
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
+        self._peers.received_bytes[self.source] += len(data)
         try:
             for frame in self._deframer.feed(data):
                 self._handle(frame)

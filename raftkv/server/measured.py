@@ -33,9 +33,9 @@ class Measured:
 
     def __init__(self) -> None:
         self.sync_s = Histogram(DISK_BOUNDS_S)
-        """Batches that were synced: log entries, votes, and the rows that went with them. Observed on the storage thread."""
+        """Batches that were synced: log entries, votes, and rows that went with them. Observed on the storage thread."""
         self.commit_s = Histogram(DISK_BOUNDS_S)
-        """Batches of rows alone, which are not synced. As above."""
+        """All batches, synced or not: nearly every one carries rows of the state. As above."""
         self.batch_entries = Histogram(BATCH_BOUNDS)
         """Log entries of one synced batch: how many requests shared a sync."""
         self.leader_changes = 0

@@ -115,19 +115,20 @@ class Proposals:
             return None
         return proposal.reply
 
-    def expire(self, now: float) -> None:
-        """Fails what has waited too long. It may still be applied."""
+    def expire(self, now: float) -> int:
+        """Fails what has waited too long, and says how many. They may still be applied."""
         expired: list[Proposal] = []
         for proposal in self._pending.values():
             if proposal.deadline > now:
                 break
             expired.append(proposal)
         if not expired:
-            return
+            return 0
         for proposal in expired:
             del self._pending[proposal.identifier]
             _fail(proposal, LeaderFailureTimeoutError() if proposal.offers > 1 else RequestTimeoutError())
         self._queue = deque(p for p in self._queue if p.identifier in self._pending)
+        return len(expired)
 
     def stop(self) -> None:
         """Fails everything: this node is going away."""

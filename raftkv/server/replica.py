@@ -41,6 +41,7 @@ from raftkv.raft.raft import Raft
 from raftkv.raft.ready import Persist, Ready
 from raftkv.reply import Reply
 from raftkv.server.applier import Applier
+from raftkv.server.measured import Measured
 from raftkv.server.proposals import Proposals
 from raftkv.server.reads import ReadRounds
 from raftkv.server.scrubber import Scrubber
@@ -100,6 +101,7 @@ class Replica:
         self.machine = parts.machine
         self.failed: Future[None] = loop.create_future()
         """Gets the exception that this node cannot survive."""
+        self.measured = Measured()
         self.turn_ended: Callable[[], None] = lambda: None
         """Called at the end of every turn: its answers are all given."""
         self._leader_waiter: Future[None] | None = None
@@ -118,7 +120,15 @@ class Replica:
         self._reads = ReadRounds(settings.node_id, life, **patience)  # type: ignore[arg-type] # as above
         self._slices = Slices(loop, parts.clock)
         self._writer = Writer(
-            parts.engine, parts.log, parts.overlay, parts.storage, loop, synced=self._synced, failed=self.fail
+            parts.engine,
+            parts.log,
+            parts.overlay,
+            parts.storage,
+            loop,
+            clock=parts.clock,
+            measured=self.measured,
+            synced=self._synced,
+            failed=self.fail,
         )
         self._applier = Applier(
             parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer
@@ -193,6 +203,11 @@ class Replica:
     def commit_index(self) -> int:
         """The last committed entry that this node knows of."""
         return self._raft.commit
+
+    @property
+    def pending_proposals(self) -> int:
+        """Writes that wait for their answer."""
+        return len(self._proposals)
 
     def fill(self, header: ResponseHeader) -> None:
         """Sets what every header says about this node; the revision is the caller's."""
@@ -414,13 +429,14 @@ class Replica:
         now = self._clock.now()
         self._ticker = self._loop.call_later(self.settings.tick_s, self._tick)
         self._raft.tick()
-        self._proposals.expire(now)
+        self.measured.proposals_failed += self._proposals.expire(now)
         self._reads.expire(now)
         self.wake()
 
     def _notice_leader(self) -> None:
         if (leader := self._raft.leader) != self._leader:
             self._leader = leader
+            self.measured.leader_changes += leader != NO_NODE
             log.info("leader changed", leader=f"{leader:x}", term=self._raft.term)
             if self._leader_waiter is not None and not self._leader_waiter.done():
                 self._leader_waiter.set_result(None)

@@ -15,8 +15,10 @@ and after a power failure both are cut at the same point.
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 
+from raftkv.clock import Clock
 from raftkv.raft.messages import HardState
 from raftkv.raft.ready import Persist
+from raftkv.server.measured import Measured
 from raftkv.storage.engine import Batch, Engine
 from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
@@ -38,6 +40,8 @@ class Writer:
         storage: Storage,
         loop: AbstractEventLoop,
         *,
+        clock: Clock,
+        measured: Measured,
         synced: Callable[[Persist], None],
         failed: Callable[[BaseException], None],
     ) -> None:
@@ -47,6 +51,8 @@ class Writer:
         self._overlay = overlay
         self._storage = storage
         self._loop = loop
+        self._clock = clock
+        self._measured = measured
         self._synced = synced
         self._failed = failed
         self._hard_state: HardState | None = None  # a commit index that waits for a batch
@@ -68,7 +74,9 @@ class Writer:
             self._log.saved()
             self._synced(persist)
 
-        self._submit(lambda: self._engine.write(batch, sync=True), saved)
+        if persist.entries:
+            self._measured.batch_entries.observe(len(persist.entries))
+        self._submit(lambda: self._write(batch, sync=True), saved)
         return True
 
     def install(self, persist: Persist, snapshot: SnapshotReceiver, done: Callable[[], None]) -> None:
@@ -115,7 +123,16 @@ class Writer:
             self.linger()
             return
         batch = self._batch(None)
-        self._submit(lambda: self._engine.write(batch, sync=sync), self._overlay.written)
+        self._submit(lambda: self._write(batch, sync=sync), self._overlay.written)
+
+    def _write(self, batch: Batch, *, sync: bool) -> None:
+        """On the storage thread."""
+        began = self._clock.now()
+        self._engine.write(batch, sync=sync)
+        took = self._clock.now() - began
+        if sync:
+            self._measured.sync_s.observe(took)
+        self._measured.commit_s.observe(took)
 
     def _batch(self, persist: Persist | None) -> Batch:
         self._stop_lingering()
