@@ -108,6 +108,10 @@ class Gateway:
         self._idle.clear()
         try:
             return await self._dispatch(request)
+        except ConnectionError:
+            if request.transport is not None:
+                request.transport.abort()
+            return Response()  # nobody is left to take it
         finally:
             del self._calls[request.protocol]
             if not self._calls:
