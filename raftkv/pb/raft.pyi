@@ -64,16 +64,18 @@ class VoteReply(_message.Message):
     def __init__(self, pre_vote: _Optional[bool] = ..., granted: _Optional[bool] = ...) -> None: ...
 
 class Append(_message.Message):
-    __slots__ = ("prev_index", "prev_term", "commit", "entries")
+    __slots__ = ("prev_index", "prev_term", "commit", "entries", "quiet")
     PREV_INDEX_FIELD_NUMBER: _ClassVar[int]
     PREV_TERM_FIELD_NUMBER: _ClassVar[int]
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    QUIET_FIELD_NUMBER: _ClassVar[int]
     prev_index: int
     prev_term: int
     commit: int
     entries: Entries
-    def __init__(self, prev_index: _Optional[int] = ..., prev_term: _Optional[int] = ..., commit: _Optional[int] = ..., entries: _Optional[_Union[Entries, _Mapping]] = ...) -> None: ...
+    quiet: bool
+    def __init__(self, prev_index: _Optional[int] = ..., prev_term: _Optional[int] = ..., commit: _Optional[int] = ..., entries: _Optional[_Union[Entries, _Mapping]] = ..., quiet: _Optional[bool] = ...) -> None: ...
 
 class AppendReply(_message.Message):
     __slots__ = ("index", "reject", "hint_index", "hint_term")

@@ -122,6 +122,7 @@ def _encode_append(message: m.Append, frame: pb.Frame) -> None:
     append.prev_index = message.prev_index
     append.prev_term = message.prev_term
     append.commit = message.commit
+    append.quiet = message.quiet
     if message.entries:
         _fill_entries(append.entries, message.entries)
 
@@ -131,7 +132,9 @@ def _decode_append(frame: pb.Frame) -> m.Append:
     entries = _entries(append.entries)
     if entries and entries[0].index != append.prev_index + 1:
         raise MalformedFrameError(f"entries from {entries[0].index} after index {append.prev_index}")
-    return m.Append(frame.source, frame.target, frame.term, append.prev_index, append.prev_term, append.commit, entries)
+    return m.Append(
+        frame.source, frame.target, frame.term, append.prev_index, append.prev_term, append.commit, entries, append.quiet
+    )
 
 
 def _encode_append_reply(message: m.AppendReply, frame: pb.Frame) -> None:

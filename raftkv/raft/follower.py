@@ -71,7 +71,8 @@ class Follower:
         elif self._well_formed(append) and self._take(prev_index, entries):
             last_matched = prev_index + len(entries)
             log.commit_to(min(append.commit, last_matched))
-            node.defer(AppendReply(node.node_id, append.source, node.term, last_matched))
+            if not append.quiet or entries:
+                node.defer(AppendReply(node.node_id, append.source, node.term, last_matched))
         else:
             node.ignore("malformed append")
 

@@ -156,17 +156,17 @@ class Leader:
         progress = self._heard_from(reply.source)
         if progress is None:
             return
-        self.dirty = True
         if self.replication.accept(reply):
             self._advance_commit()
             self._hand_over()
+        self.dirty = self.dirty or self.replication.has_news(progress)
 
     def _on_heartbeat_reply(self, reply: HeartbeatReply) -> None:
         progress = self._heard_from(reply.source)
         if progress is None:
             return
         self.replication.heard(progress)
-        self.dirty = True
+        self.dirty = self.dirty or self.replication.has_news(progress)
         if reply.context:
             progress.read_round = max(progress.read_round, self._rounds.answered(reply.context))
             self._answer_reads()

@@ -100,12 +100,15 @@ class VoteReply(Message):
 
 @dataclass(frozen=True, slots=True)
 class Append(Message):
-    """AppendEntries (paper 5.3): `entries` follow (prev_index, prev_term)."""
+    """AppendEntries (paper 5.3): `entries` follow (prev_index, prev_term). `quiet`: it only moves `commit`, and wants no answer
+    unless it is a refusal.
+    """
 
     prev_index: int
     prev_term: int
     commit: int
     entries: tuple[Entry, ...] = ()
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,13 @@ class Replication:
         progress.paused = False
         progress.nudge = progress.match < self._node.log.last_index
 
+    def has_news(self, progress: Progress) -> bool:
+        """Whether that follower is to be sent something now."""
+        log = self._node.log
+        if progress.state == ProgressState.PROBE:
+            return not progress.paused
+        return progress.nudge or progress.next <= log.last_index or progress.sent_commit < log.commit
+
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def heartbeat(self, context: bytes, *, voters_only: bool = False) -> None:
@@ -129,10 +136,10 @@ class Replication:
                 if not self._send_append(member, progress, chunks):
                     return
             if progress.nudge or progress.sent_commit < log.commit:
-                self._send_append(member, progress, chunks)
+                self._send_append(member, progress, chunks, quiet=not progress.nudge)
 
-    def _send_append(self, member: int, progress: Progress, chunks: Chunks) -> bool:
-        """Sends the next entries, as many as the window and one message take; none if there are none."""
+    def _send_append(self, member: int, progress: Progress, chunks: Chunks, *, quiet: bool = False) -> bool:
+        """Sends the next entries, as many as the window and one message take; none if there are none. `quiet`: wants no answer."""
         node, log = self._node, self._node.log
         prev_index = progress.next - 1
         try:
@@ -141,7 +148,7 @@ class Replication:
         except CompactedLogError:
             self._send_snapshot(member, progress)
             return False
-        node.send(Append(node.node_id, member, node.term, prev_index, prev_term, log.commit, entries))
+        node.send(Append(node.node_id, member, node.term, prev_index, prev_term, log.commit, entries, quiet))
         progress.sent(prev_index + len(entries), size, log.commit)
         return True
 

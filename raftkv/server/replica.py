@@ -296,7 +296,8 @@ class Replica:
         if self._stopped:
             return
         self._raft.step(message)
-        self.wake()
+        if self._raft.has_ready():
+            self.wake()
 
     def peer_lost(self, node_id: int) -> None:
         if not self._stopped:
@@ -391,7 +392,8 @@ class Replica:
         self._raft.persisted(persist)
         if persist.messages:
             self._send(persist.messages)
-        self.wake()
+        if self._raft.has_ready() or self._proposals.queued:
+            self.wake()
 
     def _apply(self) -> None:
         if not self._applier.busy or self._incoming.installing:

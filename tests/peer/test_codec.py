@@ -26,7 +26,14 @@ def appends(draw: st.DrawFn) -> m.Append:
     rows = draw(st.lists(st.tuples(indexes, kinds, st.binary(max_size=20)), max_size=5))
     entries = tuple(m.Entry(first + i, term, kind, data) for i, (term, kind, data) in enumerate(rows))
     fields = {name: draw(strategy) for name, strategy in head.items()}
-    return m.Append(**fields, prev_index=first - 1, prev_term=draw(indexes), commit=draw(indexes), entries=entries)
+    return m.Append(
+        **fields,
+        prev_index=first - 1,
+        prev_term=draw(indexes),
+        commit=draw(indexes),
+        entries=entries,
+        quiet=draw(st.booleans()),
+    )
 
 
 messages = st.one_of(

@@ -274,6 +274,17 @@ def test_commit_index_reaches_followers_at_once() -> None:
     assert [cluster.servers[node].applied for node in (1, 2, 3)] == [2, 2, 2]
 
 
+def test_a_commit_notice_is_answered_only_by_a_refusal() -> None:
+    cluster = Cluster([1, 2, 3])
+    cluster.elect(1)
+    cluster.propose(1, b"x")
+    cluster.settle()
+    assert answers(cluster, 2, Append(1, 2, 1, 2, 1, 2, quiet=True)) == []
+    (refusal,) = answers(cluster, 2, Append(1, 2, 1, 9, 1, 2, quiet=True))
+    assert isinstance(refusal, AppendReply)
+    assert refusal.reject
+
+
 # --- compaction and snapshots --------------------------------------------------------------------------------------
 
 
