@@ -39,7 +39,8 @@ class _Row:
         service, _, name = method.path[1:].partition("/")
         self.labels = [_TYPES[method.kind], service, name]
         self.started = 0
-        self.handled = {Code.OK: 0}
+        self.handled = [0] * len(Code)
+        """By code."""
         self.seconds = Histogram(HANDLING_BOUNDS_S)
 
 
@@ -60,8 +61,7 @@ class CallCounts:
     def handled(self, method: Method, code: Code, seconds: float) -> None:
         """It has ended."""
         row = self._rows[method.path]
-        handled = row.handled
-        handled[code] = handled.get(code, 0) + 1
+        row.handled[code] += 1
         row.seconds.observe(seconds)
 
     def received(self, size: int) -> None:
@@ -81,8 +81,9 @@ class CallCounts:
         seconds = HistogramMetricFamily("grpc_server_handling_seconds", "How long calls took.", labels=_LABELS)
         for row in self._rows.values():
             started.add_metric(row.labels, row.started)
-            for code, count in tuple(row.handled.items()):
-                handled.add_metric([*row.labels, CODE_NAMES[code]], count)
+            for code in Code:
+                if row.handled[code] or code is Code.OK:
+                    handled.add_metric([*row.labels, CODE_NAMES[code]], row.handled[code])
             if row.started:
                 seconds.add_metric(row.labels, buckets(row.seconds), row.seconds.total)
         yield from (started, handled, seconds)
