@@ -74,11 +74,11 @@ def _option(field: "Field[Any]") -> Callable[[Any], Any]:
 )
 def serve(**settings: Any) -> None:
     """Run one node of a cluster."""
-    from raftkv import daemon  # noqa: PLC0415 (loading the server takes a while; --help should not)
+    from raftkv.daemon import run  # noqa: PLC0415 (loading the server takes a while; --help should not)
 
     try:
         config = ServerConfig(**settings)
-        daemon.run(config)
+        run(config)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     except RaftKVError as error:

@@ -27,6 +27,10 @@ from raftkv.pb.rpc import (
 MAX_TXN_OPS = 128
 """etcd's default of --max-txn-ops."""
 
+MAX_TXN_DEPTH = 32
+"""Transactions nested in each other. A message may be nested 100 deep, a transaction takes two levels of that, and in the log it
+lies one deeper than on the wire: what is proposed must be readable there."""
+
 _SORT_ORDERS = range(RangeRequest.NONE, RangeRequest.DESCEND + 1)
 _SORT_TARGETS = range(RangeRequest.KEY, RangeRequest.VALUE + 1)
 
@@ -65,7 +69,7 @@ def check_txn(request: TxnRequest, max_operations: int = MAX_TXN_OPS) -> None:
     etcd limits only what one level has. Ours may not have more in all than the limit's square either: finding collisions
     among the 200,000 operations that fit into a request would take seconds.
     """
-    if _check_operations(request, max_operations) > max_operations**2:
+    if _check_operations(request, max_operations, MAX_TXN_DEPTH) > max_operations**2:
         raise TooManyOperationsError
     for branch in (request.success, request.failure):
         if len(branch) > 1 or (branch and branch[0].HasField("request_txn")):  # one operation alone collides with nothing
@@ -101,10 +105,10 @@ def puts_anything(request: TxnRequest) -> bool:
     return False
 
 
-def _check_operations(request: TxnRequest, max_operations: int) -> int:
+def _check_operations(request: TxnRequest, max_operations: int, max_depth: int) -> int:
     """What a level has uses up the operations that its nested transactions may have. Returns how many there are in all."""
     operations = max(len(request.compare), len(request.success), len(request.failure))
-    if operations > max_operations:
+    if operations > max_operations or not max_depth:
         raise TooManyOperationsError
     for compare in request.compare:
         if not compare.key:
@@ -122,7 +126,7 @@ def _check_operations(request: TxnRequest, max_operations: int) -> int:
             elif kind == "request_delete_range":
                 check_delete_range(operation.request_delete_range)
             elif kind == "request_txn":
-                total += _check_operations(operation.request_txn, left)
+                total += _check_operations(operation.request_txn, left, max_depth - 1)
             else:
                 raise KeyNotFoundError
     return total

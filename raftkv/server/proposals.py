@@ -11,9 +11,16 @@ entry of a later term is applied, every proposal bound to an earlier one and not
 
 from collections import deque
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
-from raftkv.errors import LeaderFailureTimeoutError, RequestError, RequestTimeoutError, StoppedError, TooManyRequestsError
+from raftkv.errors import (
+    LeaderFailureTimeoutError,
+    MalformedRequestError,
+    RequestError,
+    RequestTimeoutError,
+    StoppedError,
+    TooManyRequestsError,
+)
 from raftkv.pb.command import Command, RequestId
 from raftkv.reply import Reply
 
@@ -61,14 +68,16 @@ class Proposals:
 
         Raises:
             TooManyRequestsError: too many wait already.
+            MalformedRequestError: what would stand in the log could not be read from it.
         """
         if len(self._pending) >= self._limit:
             raise TooManyRequestsError
         identifier = self._next
         self._next += 1
-        head = Command(proposal=identifier, request_id=request_id).SerializeToString()
+        data = self._head + Command(proposal=identifier, request_id=request_id).SerializeToString() + body
+        _check_readable(data)
         reply: Reply[Message] = Reply()
-        proposal = Proposal(identifier, self._head + head + body, reply, now + self._patience_s)
+        proposal = Proposal(identifier, data, reply, now + self._patience_s)
         self._pending[identifier] = proposal
         self._queue.append(proposal)
         return reply
@@ -136,6 +145,16 @@ class Proposals:
             _fail(proposal, StoppedError())
         self._pending.clear()
         self._queue.clear()
+
+
+def _check_readable(data: bytes) -> None:
+    """An entry that no replica can read would stop them all, for good. A message that parses alone may still be nested too
+    deeply one level further down, which is where the log has it.
+    """
+    try:
+        Command.FromString(data)
+    except DecodeError as error:
+        raise MalformedRequestError from error
 
 
 def _fail(proposal: Proposal, error: RequestError) -> None:

@@ -72,12 +72,12 @@ class Echo:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Answer] = loop.create_future()
         if request.key == b"fail":
-            loop.call_soon(outcome.set_exception, NoSpaceError())
+            loop.call_soon(_settle, outcome, NoSpaceError())
         elif request.key == b"wait":
             self.begun.put_nowait("later")
             outcome.add_done_callback(lambda done: self.cancelled.put_nowait("later") if done.cancelled() else None)
         else:
-            loop.call_soon(outcome.set_result, request)
+            loop.call_soon(_settle, outcome, request)
         return outcome
 
     def now(self, request: PutRequest, call: Call) -> asyncio.Future[Answer]:
@@ -123,3 +123,13 @@ class Echo:
             await self.wait("deaf")
         except asyncio.CancelledError:
             yield request
+
+
+def _settle(outcome: asyncio.Future[Answer], what: Answer | Exception) -> None:
+    """Unless the client has cancelled meanwhile."""
+    if outcome.done():
+        return
+    if isinstance(what, Exception):
+        outcome.set_exception(what)
+    else:
+        outcome.set_result(what)

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from raftkv.apply.command import TXN, body
 from raftkv.errors import (
     DuplicateKeyError,
     EmptyKeyError,
@@ -13,6 +14,7 @@ from raftkv.errors import (
     ValueProvidedError,
 )
 from raftkv.mvcc.checks import (
+    MAX_TXN_DEPTH,
     check_delete_range,
     check_put,
     check_range,
@@ -22,6 +24,7 @@ from raftkv.mvcc.checks import (
     puts_anything,
 )
 from raftkv.pb import rpc
+from raftkv.pb.command import Command
 from tests.mvcc.making import delete, get, put, txn
 
 
@@ -89,6 +92,18 @@ def test_nested_operations_have_what_their_parent_left() -> None:
     check_txn(txn(txn(*[get(b"a")] * 127)))
     with pytest.raises(TooManyOperationsError):
         check_txn(txn(txn(*[get(b"a")] * 128)))
+
+
+def test_depth_is_limited_to_what_the_log_can_be_read_with() -> None:
+    """Inside a Command a transaction lies a level deeper than on the wire: what is admitted must parse there too."""
+    nested = txn(get(b"a"))
+    for _ in range(MAX_TXN_DEPTH - 1):
+        nested = txn(nested)
+    check_txn(nested)
+    data = body(TXN, nested.SerializeToString())
+    assert Command.FromString(data).txn == nested
+    with pytest.raises(TooManyOperationsError):
+        check_txn(txn(nested))
 
 
 def test_operations_in_all_are_limited_too() -> None:

@@ -1,9 +1,16 @@
 """Proposals: offered in order, offered again when their term is over, answered once, failed when patience ends."""
 
 import pytest
+from google.protobuf.message import DecodeError
 
 from raftkv.apply.command import PUT, body
-from raftkv.errors import LeaderFailureTimeoutError, RequestTimeoutError, StoppedError, TooManyRequestsError
+from raftkv.errors import (
+    LeaderFailureTimeoutError,
+    MalformedRequestError,
+    RequestTimeoutError,
+    StoppedError,
+    TooManyRequestsError,
+)
 from raftkv.pb.command import Command, RequestId
 from raftkv.pb.rpc import PutRequest
 from raftkv.server.proposals import Proposal, Proposals
@@ -32,7 +39,7 @@ async def test_the_log_holds_the_bytes_of_the_request() -> None:
 async def test_a_batch_is_cut_at_its_bytes_but_never_empty() -> None:
     pending = proposals()
     for _ in range(3):
-        pending.add(b"x" * 100, 0.0)
+        pending.add(body(PUT, PutRequest(value=bytes(94)).SerializeToString()), 0.0)
     assert identifiers(pending.take_queued(10)) == [1000]
     assert identifiers(pending.take_queued(MEGABYTE)) == [1001, 1002]
 
@@ -93,6 +100,29 @@ async def test_an_answer_is_given_once() -> None:
     assert pending.answer(1000) is future
     assert pending.answer(1000) is None
     assert pending.answer(31) is None
+
+
+async def test_what_could_not_be_read_from_the_log_is_refused() -> None:
+    """A hundred nested unknown groups parse alone, and not one level further down."""
+    deepest = max(depth for depth in range(200) if parses(groups(depth)))
+    pending = proposals()
+    pending.add(body(PUT, groups(deepest - 1)), 0.0)
+    with pytest.raises(MalformedRequestError):
+        pending.add(body(PUT, groups(deepest)), 0.0)
+    assert len(pending) == 1
+
+
+def groups(depth: int) -> bytes:
+    """A put with so many groups of an unknown field, one in the other."""
+    return PutRequest(key=b"k").SerializeToString() + b"\x9b\x06" * depth + b"\x9c\x06" * depth
+
+
+def parses(data: bytes) -> bool:
+    try:
+        PutRequest.FromString(data)
+    except DecodeError:
+        return False
+    return True
 
 
 async def test_too_many_are_refused() -> None:
