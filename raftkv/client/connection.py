@@ -40,7 +40,7 @@ from hpack import NeverIndexedHeaderTuple
 
 from raftkv.client.channel import Metadata, Reply, UnaryCall
 from raftkv.client.endpoint import Endpoint
-from raftkv.client.exchange import Exchange, Headers, StreamExchange, UnaryExchange
+from raftkv.client.exchange import Exchange, Headers, StreamExchange, UnaryExchange, fail
 from raftkv.client.framing import GoAway, GoAwayFilter, MessageError
 from raftkv.client.keepalive import Keepalive, Verdict
 from raftkv.errors import Code, ConnectionBrokenError
@@ -343,7 +343,7 @@ class Connection(asyncio.Protocol):
 
     def _drain(self, reason: str = "") -> None:
         if self._state is State.DIALLED and not self.opened.done():
-            self.opened.set_exception(self._broken(reason, sent=False))
+            fail(self.opened, self._broken(reason, sent=False))
         if self._state in {State.DIALLED, State.OPEN}:
             self._state = State.DRAINING
             self._free_slots()
@@ -367,7 +367,7 @@ class Connection(asyncio.Protocol):
         self._blocked.clear()
         self._unflushed.clear()
         if not self.opened.done():
-            self.opened.set_exception(self._broken(reason, sent=False))
+            fail(self.opened, self._broken(reason, sent=False))
         self._free_slots()
 
     def _say_goodbye(self) -> None:

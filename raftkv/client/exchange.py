@@ -9,7 +9,7 @@ broken        -----------> ConnectionBrokenError, with `sent`
 from abc import ABC, abstractmethod
 from asyncio import AbstractEventLoop, Future
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from raftkv.client.channel import Reply, UnaryCall
@@ -32,6 +32,12 @@ CODE_OF_HTTP_STATUS = {
     b"504": Code.UNAVAILABLE,
 }
 """For answers that are not gRPC's: a proxy's, say (grpc/doc/http-grpc-status-mapping.md)."""
+
+
+def fail(future: Future[Any], error: Exception) -> None:
+    """Fails a future for whoever waits. If nobody does any more (Ctrl-C), that is no news for anybody."""
+    future.set_exception(error)
+    future.exception()
 
 
 class Carrier(Protocol):
@@ -139,7 +145,7 @@ class UnaryExchange(Exchange):
 
     def on_broken(self, error: ConnectionBrokenError) -> None:
         if not self.outcome.done():
-            self.outcome.set_exception(error)
+            fail(self.outcome, error)
 
     def on_refused(self, text: str, code: Code) -> None:
         self._settle(Reply(code, text, b"", tuple(self._headers)))
