@@ -159,7 +159,13 @@ class Exchange:
     # --- answers ----------------------------------------------------------------------------------------------------
 
     async def _written(self, answer: Answer) -> str:
-        size = len(answer) if isinstance(answer, bytes) else answer.ByteSize()
+        size = (
+            answer.ByteSize()
+            if isinstance(answer, Message)
+            else sum(map(len, answer))
+            if isinstance(answer, list)
+            else len(answer)
+        )
         return await self._beside_loop(size, lambda: self._route.write(answer))
 
     async def _beside_loop(self, size: int, work: Callable[[], T]) -> T:

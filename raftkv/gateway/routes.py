@@ -35,6 +35,8 @@ class Route:
 
     def write(self, answer: Answer) -> str:
         """An answer as JSON."""
+        if isinstance(answer, list):
+            answer = b"".join(answer)
         return to_json(self.method.response.FromString(answer) if isinstance(answer, bytes) else answer)
 
 

@@ -56,6 +56,7 @@ class Carrier(Protocol):
         ...
 
     def send_answer(self, stream: Stream, message: bytes) -> None: ...
+    def send_pieces(self, stream: Stream, pieces: list[bytes]) -> None: ...
     def send_message(self, stream: Stream, message: bytes) -> None: ...
     def send_trailers(self, stream: Stream, block: bytes) -> None: ...
     def send_error(self, stream: Stream, block: bytes) -> None: ...
@@ -186,7 +187,7 @@ class ServerCall(ABC):
         stream, carrier = self._stream, self._carrier
         try:
             answer = outcome.result()
-            message = answer if isinstance(answer, bytes) else answer.SerializeToString()
+            message = answer if isinstance(answer, bytes | list) else answer.SerializeToString()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - mapped in one place
             self.fail_with(error)
             return
@@ -195,7 +196,10 @@ class ServerCall(ABC):
         stream.receiver = None
         if self._held:
             self._release()
-        carrier.send_answer(stream, message)
+        if isinstance(message, list):
+            carrier.send_pieces(stream, message)
+        else:
+            carrier.send_answer(stream, message)
         if carrier.hooks.handled is not None:
             self._ended(Code.OK)
 
@@ -216,7 +220,7 @@ class ServerCall(ABC):
                 async for answer in iterator:
                     if stream.receiver is not self:
                         break
-                    carrier.send_message(stream, answer if isinstance(answer, bytes) else answer.SerializeToString())
+                    carrier.send_message(stream, encoded(answer))
                     if stream.queued > ANSWERS_AHEAD_BYTES:
                         self._room = asyncio.get_running_loop().create_future()
                         await self._room
@@ -273,6 +277,13 @@ class ServerCall(ABC):
     def _call(self, body: bytes = b"") -> Call:
         carrier = self._carrier
         return Call(self._route.method.path, self._metadata, self.deadline, carrier.peer, carrier.identity, body)
+
+
+def encoded(answer: Answer) -> bytes:
+    """An answer in one piece."""
+    if isinstance(answer, bytes):
+        return answer
+    return b"".join(answer) if isinstance(answer, list) else answer.SerializeToString()
 
 
 def _closable(answers: AsyncIterator[Answer]) -> Any:

@@ -13,6 +13,11 @@ GZIP: Final = "gzip"
 ENCODINGS: Final = (IDENTITY, GZIP)
 
 
+def frame_prefix(size: int) -> bytes:
+    """What comes before an uncompressed message of so many bytes."""
+    return b"\0" + size.to_bytes(4, "big")
+
+
 def framed(message: bytes) -> bytes:
     """A message with its prefix, uncompressed."""
     return b"\0" + len(message).to_bytes(4, "big") + message

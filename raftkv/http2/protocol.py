@@ -13,7 +13,7 @@ from raftkv.http2.calls import ServerCall
 from raftkv.http2.connection import ServerConnection
 from raftkv.http2.flusher import Flusher
 from raftkv.http2.frames import ErrorCode
-from raftkv.http2.framing import framed
+from raftkv.http2.framing import frame_prefix, framed
 from raftkv.http2.head import RequestHead
 from raftkv.http2.hpack import Field
 from raftkv.http2.metadata import parse_timeout, value_of
@@ -212,6 +212,16 @@ class GrpcProtocol(asyncio.Protocol):
         if not self._flushing:
             self._flushing = True
             self._flusher.add(self._flush)
+
+    def send_pieces(self, stream: Stream, pieces: list[bytes]) -> None:
+        """A whole answer that is too large to be copied in one go."""
+        outbox, size = self._outbox, sum(map(len, pieces))
+        outbox.headers(stream, self.blocks.headers)
+        outbox.data(stream, frame_prefix(size))
+        for piece in pieces:
+            outbox.data(stream, piece)
+        outbox.trailers(stream, self.blocks.ok)
+        self._flush_soon()
 
     def send_message(self, stream: Stream, message: bytes) -> None:
         """The next message of a streamed answer."""

@@ -116,11 +116,15 @@ class Store:
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
-    def range(self, request: RangeRequest) -> RangeResponse | Steps[RangeResponse]:
-        """Answers a Range request as of now, however long it takes."""
+    def range(self, request: RangeRequest, pieces: list[bytes] | None = None) -> RangeResponse | Steps[RangeResponse]:
+        """Answers a Range request as of now, however long it takes.
+
+        Where `pieces` is given, each slice of a long answer is encoded and moved there; what is returned is the rest. One
+        after the other they are the encoded answer.
+        """
         sight = Sight(self._state, self._index, self.revision, self.compact_revision)
         if request.range_end:
-            return begin(_range(sight, request))
+            return begin(_range(sight, request, pieces))
         response = RangeResponse()
         read_key(sight, request, response)
         return response
@@ -263,10 +267,14 @@ class Store:
         return Written(response, transaction.events)
 
 
-def _range(sight: Sight, request: RangeRequest) -> Steps[RangeResponse]:
+def _range(sight: Sight, request: RangeRequest, pieces: list[bytes] | None) -> Steps[RangeResponse]:
     response = RangeResponse()
     try:
-        yield from read_range(sight, request, response)
+        for _ in read_range(sight, request, response):
+            if pieces is not None and response.kvs:
+                pieces.append(response.SerializeToString())
+                response.ClearField("kvs")
+            yield
     finally:
         sight.release()
     return response

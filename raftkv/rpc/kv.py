@@ -4,7 +4,7 @@ Each handler: check what needs no state, admit, hand over. Writes go through the
 the local state when they may. Answers are replies, so none of it costs a task.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
@@ -63,7 +63,8 @@ class KV:
     def range(self, request: rpc.RangeRequest, call: Call) -> Reply[Any]:
         """Reads keys: linearizable, serializable, or of bounded staleness."""
         check_range(request)
-        return self._read(lambda: self._replica.store.range(request), call, serializable=request.serializable)
+        pieces: list[bytes] = []
+        return self._read(lambda: self._replica.store.range(request, pieces), call, pieces, serializable=request.serializable)
 
     def put(self, request: rpc.PutRequest, call: Call) -> Reply[Any]:
         """Sets a key."""
@@ -80,7 +81,7 @@ class KV:
         """Compares, then reads and writes atomically. One that only reads does not go through the log."""
         check_txn(request, self._limits.max_txn_ops)
         if is_read_only(request):
-            return self._read(lambda: self._replica.store.read_txn(request), call, serializable=is_serializable(request))
+            return self._read(lambda: self._replica.store.read_txn(request), call, [], serializable=is_serializable(request))
         self._quota.check_txn(request, len(call.body))
         return self._write(TXN, call)
 
@@ -97,12 +98,14 @@ class KV:
             raise RequestTooLargeError
         return self._replica.propose(body(tag, call.body), request_id(call.metadata))
 
-    def _read(self, look: Any, call: Call, *, serializable: bool) -> Reply[Any]:
+    def _read(self, look: Callable[[], Any], call: Call, pieces: list[bytes], *, serializable: bool) -> Reply[Any]:
+        """`look` may move parts of a long answer into `pieces`, encoded."""
+
         def work() -> Any:
             revision = self._replica.store.revision
             response = look()
             if isinstance(response, GeneratorType):
-                return self._filled_later(response, revision)
+                return self._filled_later(response, revision, pieces)
             return self._filled(response, revision)
 
         if serializable:
@@ -118,5 +121,8 @@ class KV:
         header.revision = revision
         return response
 
-    def _filled_later(self, steps: Generator[None, None, Any], revision: int) -> Generator[None, None, Any]:
-        return self._filled((yield from steps), revision)
+    def _filled_later(
+        self, steps: Generator[None, None, Any], revision: int, pieces: list[bytes]
+    ) -> Generator[None, None, Any]:
+        response = self._filled((yield from steps), revision)
+        return [*pieces, response.SerializeToString()] if pieces else response

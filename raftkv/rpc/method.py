@@ -9,7 +9,8 @@ the tests' oracle). A handler raises `RequestError` to answer with a status; any
     BIDI           handler(requests, call) -> AsyncIterator[Answer]
 
 A unary handler that returns a bare Future, or better a Reply, spares a task: the transport hangs its answer on the callback.
-An Answer is a message, or the bytes of one that was encoded before.
+An Answer is a message, or the bytes of one that was encoded before, or such bytes in pieces: to encode a hundred megabytes in
+one go would hold the loop for a quarter of a second.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,7 +20,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-Answer = Message | bytes
+Answer = Message | bytes | list[bytes]
 
 
 class Kind(Enum):

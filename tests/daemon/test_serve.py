@@ -230,3 +230,21 @@ def test_the_quota_refuses_puts_until_the_alarm_is_disarmed(start_cluster: Start
         disarm = rpc.AlarmRequest(action=rpc.AlarmRequest.DEACTIVATE, memberID=alarm.memberID, alarm=alarm.alarm)
         caller.ask(disarm)
     caller.ask(rpc.PutRequest(key=b"small"))
+
+
+def test_a_range_over_many_keys_comes_whole_and_disturbs_nobody(raftkv_node: Cluster) -> None:
+    caller = raftkv_node.nodes[0].caller
+    for first in range(0, 20_000, 100):
+        puts = [
+            rpc.RequestOp(request_put=rpc.PutRequest(key=b"k%08d" % i, value=bytes(100))) for i in range(first, first + 100)
+        ]
+        caller.ask(rpc.TxnRequest(success=puts))
+    everything = rpc.RangeRequest(key=b"k", range_end=b"l")
+    under_way = [caller.future(everything, timeout_s=60.0) for _ in range(4)]
+    caller.ask(rpc.PutRequest(key=b"other", value=b"v"))
+    for future in under_way:
+        response = rpc.RangeResponse.FromString(future.result(timeout=60))
+        assert response.count == 20_000
+        assert [kv.key for kv in response.kvs] == [b"k%08d" % i for i in range(20_000)]
+        assert response.header.member_id != 0
+        assert response.header.revision == 201

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from raftkv.errors import RequestError
+from raftkv.http2.calls import encoded
 from raftkv.rpc.method import Answer, Call, Kind, Method
 
 
@@ -32,7 +33,7 @@ def _handler(method: Method) -> Any:
 
 
 def _serialize(answer: Answer) -> bytes:
-    return answer if isinstance(answer, bytes) else answer.SerializeToString()
+    return encoded(answer)
 
 
 def _call(method: Method, context: Any) -> Call:

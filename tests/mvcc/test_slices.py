@@ -191,3 +191,20 @@ def test_store_loads_in_slices(store: Store) -> None:
     again = Store(store._state)
     assert len(list(again.load())) >= COUNT // 1000
     assert (again.key_count, again.revision) == (COUNT, COUNT + 1)
+
+
+def test_a_long_answer_can_be_had_in_encoded_pieces(store: Store) -> None:
+    request = get(b"\0", b"\0")
+    whole = finish(store.range(request))
+    pieces: list[bytes] = []
+    rest = finish(store.range(request, pieces))
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) < 200_000
+    assert RangeResponse.FromString(b"".join(pieces) + rest.SerializeToString()) == whole
+
+
+def test_a_short_answer_has_no_pieces(store: Store) -> None:
+    pieces: list[bytes] = []
+    response = store.range(get(b"\0", b"\0", limit=3), pieces)
+    assert isinstance(response, RangeResponse)
+    assert pieces == []
