@@ -262,10 +262,13 @@ class Replica:
         return self.read(work)
 
     def _look(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
+        self._slices.answer(lambda: self._checked(work), reply)
+
+    def _checked(self, work: Callable[[], Any]) -> Any:
+        """Asked when the work begins, which may be later than it was handed in."""
         if self._incoming.installing:
-            reply.set_exception(UnavailableError("raftkv: installing a snapshot"))
-        else:
-            self._slices.answer(work, reply)
+            raise UnavailableError("raftkv: installing a snapshot")
+        return work()
 
     async def scrubbed(self) -> None:
         """Returns when everything that was compacted is gone from the tables."""

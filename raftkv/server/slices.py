@@ -17,7 +17,9 @@ from raftkv.reply import Reply
 TURN_SHARE_S = 0.003
 """Time that long reads may take in one turn of the loop."""
 MAX_UNDER_WAY = 256
-"""Each holds a view of the database; more are refused."""
+"""Each holds a view of the database. While there are so many, further reads wait, and hold nothing."""
+MAX_WAITING = 10_000
+"""More are refused."""
 
 Steps = Generator[None, None, Any]
 
@@ -29,9 +31,13 @@ class Slices:
         self._loop = loop
         self._clock = clock
         self._under_way: deque[tuple[Steps, Reply[Any]]] = deque()
+        self._waiting: deque[tuple[Callable[[], Any], Reply[Any]]] = deque()
 
     def answer(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
         """Gives `reply` what `work` returns, or what the generator that it returns returns in the end."""
+        if len(self._under_way) >= MAX_UNDER_WAY:
+            self._postpone(work, reply)
+            return
         try:
             result = work()
             if isinstance(result, GeneratorType):
@@ -42,11 +48,15 @@ class Slices:
             reply.set_exception(error)
 
     def _start(self, steps: Steps, reply: Reply[Any]) -> None:
-        if len(self._under_way) >= MAX_UNDER_WAY:
-            raise TooManyRequestsError
         self._under_way.append((steps, reply))
         if len(self._under_way) == 1:
             self._loop.call_soon(self._turn)
+
+    def _postpone(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append((work, reply))
+        else:
+            reply.set_exception(TooManyRequestsError())
 
     def _turn(self) -> None:
         end = self._clock.now() + TURN_SHARE_S
@@ -60,6 +70,10 @@ class Slices:
                 break
         if self._under_way:
             self._loop.call_soon(self._turn)
+        while self._waiting and len(self._under_way) < MAX_UNDER_WAY:
+            work, reply = self._waiting.popleft()
+            if not reply.done():
+                self.answer(work, reply)
 
     def stop(self) -> None:
         """Forgets what is under way; the callers are failed by whoever stops the node."""
@@ -67,6 +81,8 @@ class Slices:
             steps, reply = self._under_way.popleft()
             steps.close()
             reply.cancel()
+        while self._waiting:
+            self._waiting.popleft()[1].cancel()
 
 
 def _step(steps: Steps, reply: Reply[Any]) -> bool:

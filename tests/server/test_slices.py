@@ -9,7 +9,7 @@ import pytest
 from raftkv.clock import ManualClock
 from raftkv.errors import CompactedError, TooManyRequestsError
 from raftkv.reply import Reply
-from raftkv.server.slices import MAX_UNDER_WAY, TURN_SHARE_S, Slices
+from raftkv.server.slices import MAX_UNDER_WAY, MAX_WAITING, TURN_SHARE_S, Slices
 
 
 class SlowClock(ManualClock):
@@ -83,11 +83,24 @@ async def test_a_caller_that_gives_up_ends_the_work() -> None:
     await closed.wait()
 
 
-async def test_long_reads_under_way_are_bounded() -> None:
-    loop = asyncio.get_running_loop()
-    slices = Slices(loop, SlowClock())
-    futures = [Reply[Any]() for _ in range(MAX_UNDER_WAY + 1)]
-    for future in futures:
-        slices.answer(lambda: counting("x", 10, []), future)
-    assert isinstance(futures[-1].exception(), TooManyRequestsError)
+async def test_long_reads_under_way_are_bounded_and_the_rest_wait_their_turn() -> None:
+    loop, trace = asyncio.get_running_loop(), list[str]()
+    slices = Slices(loop, ManualClock())
+    replies = [Reply[Any]() for _ in range(MAX_UNDER_WAY + 10)]
+    for reply in replies:
+        slices.answer(lambda: counting("x", 3, trace), reply)
+    gave_up = replies[-1]
+    gave_up.cancel()
+    assert [await reply for reply in replies[:-1]] == ["x"] * (MAX_UNDER_WAY + 9)
+    assert len(trace) == 3 * (MAX_UNDER_WAY + 9)
+
+
+async def test_waiting_reads_are_bounded_too() -> None:
+    slices = Slices(asyncio.get_running_loop(), ManualClock())
+    replies = [Reply[Any]() for _ in range(MAX_UNDER_WAY + MAX_WAITING + 1)]
+    for reply in replies:
+        slices.answer(lambda: counting("x", 10, []), reply)
+    assert isinstance(replies[-1].exception(), TooManyRequestsError)
+    assert not replies[-2].done()
     slices.stop()
+    assert replies[-2].cancelled()
