@@ -166,3 +166,10 @@ def test_serializable_needs_every_range_to_be() -> None:
 def test_a_put_is_found_in_any_branch() -> None:
     assert puts_anything(txn(failure=[txn(failure=[put(b"a")])]))
     assert not puts_anything(txn(get(b"a"), delete(b"a"), txn()))
+
+
+def test_a_transaction_that_only_compares_is_linearizable() -> None:
+    """Nothing in it asks to be answered from local state, and an old answer would be wrong."""
+    compares = txn(compare=[rpc.Compare(key=b"a")])
+    assert is_read_only(compares)
+    assert not is_serializable(compares)

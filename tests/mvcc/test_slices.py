@@ -208,3 +208,11 @@ def test_a_short_answer_has_no_pieces(store: Store) -> None:
     response = store.range(get(b"\0", b"\0", limit=3), pieces)
     assert isinstance(response, RangeResponse)
     assert pieces == []
+
+
+@pytest.mark.parametrize("limit", [2**31 - 1, 2**31, 2**63 - 1])
+def test_a_limit_beyond_all_answers_is_none(store: Store, limit: int) -> None:
+    request = get(b"\xff\xff", b"\0", limit=limit)
+    assert finish(store.range(request)) == finish(store.range(get(b"\xff\xff", b"\0")))
+    everything = finish(store.range(get(b"\0", b"\0", limit=limit)))
+    assert (len(everything.kvs), everything.more) == (everything.count, False)
