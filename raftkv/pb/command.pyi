@@ -1,7 +1,8 @@
 from raftkv.pb import rpc as _rpc_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -15,10 +16,12 @@ class RequestId(_message.Message):
     def __init__(self, client: _Optional[bytes] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("proposer", "proposal", "request_id", "put", "delete_range", "txn", "compact", "alarm", "set_member", "remove_member", "set_cluster_version")
+    __slots__ = ("proposer", "proposal", "request_id", "user", "auth_revision", "put", "delete_range", "txn", "compact", "alarm", "set_member", "remove_member", "set_cluster_version", "lease_grant", "lease_revoke", "lease_checkpoint", "expire_leases", "auth_enable", "auth_disable", "user_add", "user_delete", "user_change_password", "user_grant_role", "user_revoke_role", "role_add", "role_delete", "role_grant_permission", "role_revoke_permission", "set_downgrade")
     PROPOSER_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    AUTH_REVISION_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
     DELETE_RANGE_FIELD_NUMBER: _ClassVar[int]
     TXN_FIELD_NUMBER: _ClassVar[int]
@@ -27,9 +30,27 @@ class Command(_message.Message):
     SET_MEMBER_FIELD_NUMBER: _ClassVar[int]
     REMOVE_MEMBER_FIELD_NUMBER: _ClassVar[int]
     SET_CLUSTER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LEASE_GRANT_FIELD_NUMBER: _ClassVar[int]
+    LEASE_REVOKE_FIELD_NUMBER: _ClassVar[int]
+    LEASE_CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_LEASES_FIELD_NUMBER: _ClassVar[int]
+    AUTH_ENABLE_FIELD_NUMBER: _ClassVar[int]
+    AUTH_DISABLE_FIELD_NUMBER: _ClassVar[int]
+    USER_ADD_FIELD_NUMBER: _ClassVar[int]
+    USER_DELETE_FIELD_NUMBER: _ClassVar[int]
+    USER_CHANGE_PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    USER_GRANT_ROLE_FIELD_NUMBER: _ClassVar[int]
+    USER_REVOKE_ROLE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_ADD_FIELD_NUMBER: _ClassVar[int]
+    ROLE_DELETE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_GRANT_PERMISSION_FIELD_NUMBER: _ClassVar[int]
+    ROLE_REVOKE_PERMISSION_FIELD_NUMBER: _ClassVar[int]
+    SET_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
     proposer: int
     proposal: int
     request_id: RequestId
+    user: str
+    auth_revision: int
     put: _rpc_pb2.PutRequest
     delete_range: _rpc_pb2.DeleteRangeRequest
     txn: _rpc_pb2.TxnRequest
@@ -38,7 +59,23 @@ class Command(_message.Message):
     set_member: SetMember
     remove_member: RemoveMember
     set_cluster_version: SetClusterVersion
-    def __init__(self, proposer: _Optional[int] = ..., proposal: _Optional[int] = ..., request_id: _Optional[_Union[RequestId, _Mapping]] = ..., put: _Optional[_Union[_rpc_pb2.PutRequest, _Mapping]] = ..., delete_range: _Optional[_Union[_rpc_pb2.DeleteRangeRequest, _Mapping]] = ..., txn: _Optional[_Union[_rpc_pb2.TxnRequest, _Mapping]] = ..., compact: _Optional[_Union[_rpc_pb2.CompactionRequest, _Mapping]] = ..., alarm: _Optional[_Union[_rpc_pb2.AlarmRequest, _Mapping]] = ..., set_member: _Optional[_Union[SetMember, _Mapping]] = ..., remove_member: _Optional[_Union[RemoveMember, _Mapping]] = ..., set_cluster_version: _Optional[_Union[SetClusterVersion, _Mapping]] = ...) -> None: ...
+    lease_grant: _rpc_pb2.LeaseGrantRequest
+    lease_revoke: _rpc_pb2.LeaseRevokeRequest
+    lease_checkpoint: _rpc_pb2.LeaseCheckpointRequest
+    expire_leases: ExpireLeases
+    auth_enable: _rpc_pb2.AuthEnableRequest
+    auth_disable: _rpc_pb2.AuthDisableRequest
+    user_add: _rpc_pb2.AuthUserAddRequest
+    user_delete: _rpc_pb2.AuthUserDeleteRequest
+    user_change_password: _rpc_pb2.AuthUserChangePasswordRequest
+    user_grant_role: _rpc_pb2.AuthUserGrantRoleRequest
+    user_revoke_role: _rpc_pb2.AuthUserRevokeRoleRequest
+    role_add: _rpc_pb2.AuthRoleAddRequest
+    role_delete: _rpc_pb2.AuthRoleDeleteRequest
+    role_grant_permission: _rpc_pb2.AuthRoleGrantPermissionRequest
+    role_revoke_permission: _rpc_pb2.AuthRoleRevokePermissionRequest
+    set_downgrade: SetDowngrade
+    def __init__(self, proposer: _Optional[int] = ..., proposal: _Optional[int] = ..., request_id: _Optional[_Union[RequestId, _Mapping]] = ..., user: _Optional[str] = ..., auth_revision: _Optional[int] = ..., put: _Optional[_Union[_rpc_pb2.PutRequest, _Mapping]] = ..., delete_range: _Optional[_Union[_rpc_pb2.DeleteRangeRequest, _Mapping]] = ..., txn: _Optional[_Union[_rpc_pb2.TxnRequest, _Mapping]] = ..., compact: _Optional[_Union[_rpc_pb2.CompactionRequest, _Mapping]] = ..., alarm: _Optional[_Union[_rpc_pb2.AlarmRequest, _Mapping]] = ..., set_member: _Optional[_Union[SetMember, _Mapping]] = ..., remove_member: _Optional[_Union[RemoveMember, _Mapping]] = ..., set_cluster_version: _Optional[_Union[SetClusterVersion, _Mapping]] = ..., lease_grant: _Optional[_Union[_rpc_pb2.LeaseGrantRequest, _Mapping]] = ..., lease_revoke: _Optional[_Union[_rpc_pb2.LeaseRevokeRequest, _Mapping]] = ..., lease_checkpoint: _Optional[_Union[_rpc_pb2.LeaseCheckpointRequest, _Mapping]] = ..., expire_leases: _Optional[_Union[ExpireLeases, _Mapping]] = ..., auth_enable: _Optional[_Union[_rpc_pb2.AuthEnableRequest, _Mapping]] = ..., auth_disable: _Optional[_Union[_rpc_pb2.AuthDisableRequest, _Mapping]] = ..., user_add: _Optional[_Union[_rpc_pb2.AuthUserAddRequest, _Mapping]] = ..., user_delete: _Optional[_Union[_rpc_pb2.AuthUserDeleteRequest, _Mapping]] = ..., user_change_password: _Optional[_Union[_rpc_pb2.AuthUserChangePasswordRequest, _Mapping]] = ..., user_grant_role: _Optional[_Union[_rpc_pb2.AuthUserGrantRoleRequest, _Mapping]] = ..., user_revoke_role: _Optional[_Union[_rpc_pb2.AuthUserRevokeRoleRequest, _Mapping]] = ..., role_add: _Optional[_Union[_rpc_pb2.AuthRoleAddRequest, _Mapping]] = ..., role_delete: _Optional[_Union[_rpc_pb2.AuthRoleDeleteRequest, _Mapping]] = ..., role_grant_permission: _Optional[_Union[_rpc_pb2.AuthRoleGrantPermissionRequest, _Mapping]] = ..., role_revoke_permission: _Optional[_Union[_rpc_pb2.AuthRoleRevokePermissionRequest, _Mapping]] = ..., set_downgrade: _Optional[_Union[SetDowngrade, _Mapping]] = ...) -> None: ...
 
 class SetMember(_message.Message):
     __slots__ = ("member",)
@@ -57,3 +94,17 @@ class SetClusterVersion(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     version: str
     def __init__(self, version: _Optional[str] = ...) -> None: ...
+
+class ExpireLeases(_message.Message):
+    __slots__ = ("term", "ids")
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    term: int
+    ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, term: _Optional[int] = ..., ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class SetDowngrade(_message.Message):
+    __slots__ = ("target_version",)
+    TARGET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    target_version: str
+    def __init__(self, target_version: _Optional[str] = ...) -> None: ...

@@ -141,8 +141,30 @@ class Propose(_message.Message):
     data: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, kinds: _Optional[_Iterable[int]] = ..., data: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class Ask(_message.Message):
+    __slots__ = ("number", "kind", "body")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    kind: int
+    body: bytes
+    def __init__(self, number: _Optional[int] = ..., kind: _Optional[int] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class AskReply(_message.Message):
+    __slots__ = ("number", "body", "code", "error")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    body: bytes
+    code: int
+    error: str
+    def __init__(self, number: _Optional[int] = ..., body: _Optional[bytes] = ..., code: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
+
 class Frame(_message.Message):
-    __slots__ = ("source", "target", "term", "vote", "vote_reply", "append", "append_reply", "heartbeat", "heartbeat_reply", "install_snapshot", "timeout_now", "read_index", "read_index_reply", "propose")
+    __slots__ = ("source", "target", "term", "vote", "vote_reply", "append", "append_reply", "heartbeat", "heartbeat_reply", "install_snapshot", "timeout_now", "read_index", "read_index_reply", "propose", "ask", "ask_reply")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +179,8 @@ class Frame(_message.Message):
     READ_INDEX_FIELD_NUMBER: _ClassVar[int]
     READ_INDEX_REPLY_FIELD_NUMBER: _ClassVar[int]
     PROPOSE_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    ASK_REPLY_FIELD_NUMBER: _ClassVar[int]
     source: int
     target: int
     term: int
@@ -171,7 +195,9 @@ class Frame(_message.Message):
     read_index: ReadIndex
     read_index_reply: ReadIndexReply
     propose: Propose
-    def __init__(self, source: _Optional[int] = ..., target: _Optional[int] = ..., term: _Optional[int] = ..., vote: _Optional[_Union[Vote, _Mapping]] = ..., vote_reply: _Optional[_Union[VoteReply, _Mapping]] = ..., append: _Optional[_Union[Append, _Mapping]] = ..., append_reply: _Optional[_Union[AppendReply, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., heartbeat_reply: _Optional[_Union[HeartbeatReply, _Mapping]] = ..., install_snapshot: _Optional[_Union[InstallSnapshot, _Mapping]] = ..., timeout_now: _Optional[_Union[TimeoutNow, _Mapping]] = ..., read_index: _Optional[_Union[ReadIndex, _Mapping]] = ..., read_index_reply: _Optional[_Union[ReadIndexReply, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ...) -> None: ...
+    ask: Ask
+    ask_reply: AskReply
+    def __init__(self, source: _Optional[int] = ..., target: _Optional[int] = ..., term: _Optional[int] = ..., vote: _Optional[_Union[Vote, _Mapping]] = ..., vote_reply: _Optional[_Union[VoteReply, _Mapping]] = ..., append: _Optional[_Union[Append, _Mapping]] = ..., append_reply: _Optional[_Union[AppendReply, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., heartbeat_reply: _Optional[_Union[HeartbeatReply, _Mapping]] = ..., install_snapshot: _Optional[_Union[InstallSnapshot, _Mapping]] = ..., timeout_now: _Optional[_Union[TimeoutNow, _Mapping]] = ..., read_index: _Optional[_Union[ReadIndex, _Mapping]] = ..., read_index_reply: _Optional[_Union[ReadIndexReply, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., ask_reply: _Optional[_Union[AskReply, _Mapping]] = ...) -> None: ...
 
 class Membership(_message.Message):
     __slots__ = ("voters", "learners")

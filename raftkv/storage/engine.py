@@ -34,6 +34,12 @@ class Table(IntEnum):
     """Client and sequence -> the answer that a retry gets."""
     MEMBERS = 7
     """Member id (8 bytes, big-endian) -> Member."""
+    LEASES = 8
+    """Lease id (8 bytes, big-endian) -> what was granted and, at the last checkpoint, left of it."""
+    LEASE_KEYS = 9
+    """Lease id and key -> nothing: which keys a lease owns."""
+    AUTH = 10
+    """Users, roles, whether they count, and their revision."""
 
     @property
     def replicated(self) -> bool:
