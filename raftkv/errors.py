@@ -7,7 +7,7 @@ match on the text), the world is wrong (`ConfigError`, `StorageError`, `PeerErro
 Codes and texts: etcd api/v3rpc/rpctypes/error.go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import ClassVar
 
@@ -268,6 +268,12 @@ class TooStaleError(UnavailableError):
     text = "raftkv: local state is staler than asked for"
 
 
+class PeerUnreachableError(UnavailableError):
+    """Another node that must be asked for the answer cannot be reached now."""
+
+    text = "raftkv: the node to be asked cannot be reached"
+
+
 class TooManyRequestsError(RequestError):
     """The node is behind with applying what is committed, or has too many requests in hand."""
 
@@ -402,3 +408,33 @@ class UnavailableLogError(RaftError):
     def __init__(self, index: int) -> None:
         super().__init__(f"entry {index} is not in the log yet")
         self.index = index
+
+
+# --- from a status back to the class that names it ------------------------------------------------------------------------
+
+
+def _classes(root: type[RequestError]) -> Iterator[type[RequestError]]:
+    for child in root.__subclasses__():
+        yield child
+        yield from _classes(child)
+
+
+BY_TEXT: Mapping[str, type[RequestError]] = {error.text: error for error in reversed([*_classes(RequestError)]) if error.text}
+"""The text is an error's identity (etcd client/v3 matches on it too); a class above is in here without being told."""
+
+BY_CODE: Mapping[Code, type[RequestError]] = {
+    Code.INVALID_ARGUMENT: InvalidArgumentError,
+    Code.DEADLINE_EXCEEDED: DeadlineExceededError,
+    Code.UNIMPLEMENTED: UnimplementedError,
+    Code.UNAVAILABLE: UnavailableError,
+}
+"""For texts that have no class: the class that says what the code means."""
+
+_CODES: Mapping[int, Code] = {int(code): code for code in Code}
+
+
+def error_of_status(code: int, text: str) -> RequestError:
+    """The error that another process answered with: a gRPC status other than OK, with its text."""
+    known = _CODES.get(code, Code.UNKNOWN)
+    error = BY_TEXT.get(text) or BY_CODE.get(known, RequestError)
+    return error(text or f"the server answered {known.name} without a text", code=known)

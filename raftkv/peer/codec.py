@@ -1,4 +1,4 @@
-"""Raft's messages as protobuf frames and back (proto/raftkv/raft.proto).
+"""Raft's messages, and the asks beside them, as protobuf frames and back (proto/raftkv/raft.proto).
 
 Frames come from the network, so `decode` trusts nothing: whatever does not make a well-formed message raises
 `MalformedFrameError`. What the message *means* is for raft/ to judge.
@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
+from raftkv.peer.asks import Ask, AskReply
 from raftkv.raft import messages as m
 
 KINDS = tuple(m.EntryKind)
@@ -21,14 +22,18 @@ class MalformedFrameError(PeerError):
     """Bytes that are no frame of ours: the connection is closed."""
 
 
-def encode(message: m.Message) -> bytes:
+PeerMessage = m.Message | Ask | AskReply
+"""What travels between nodes, one to a frame."""
+
+
+def encode(message: PeerMessage) -> bytes:
     """The frame of one message."""
     frame = pb.Frame(source=message.source, target=message.target, term=message.term)
     _ENCODERS[type(message)](message, frame)
     return frame.SerializeToString()
 
 
-def decode(data: bytes) -> m.Message:
+def decode(data: bytes) -> PeerMessage:
     """The message of one frame.
 
     Raises:
@@ -235,7 +240,30 @@ def _decode_propose(frame: pb.Frame) -> m.Propose:
     return m.Propose(frame.source, frame.target, frame.term, proposals)
 
 
-_ENCODERS: dict[type[m.Message], Callable[[Any, pb.Frame], None]] = {
+def _encode_ask(message: Ask, frame: pb.Frame) -> None:
+    frame.ask.number = message.number
+    frame.ask.kind = message.kind
+    frame.ask.body = message.body
+
+
+def _encode_ask_reply(message: AskReply, frame: pb.Frame) -> None:
+    reply = frame.ask_reply
+    reply.number = message.number
+    reply.body = message.body
+    reply.code = message.code
+    reply.error = message.error
+
+
+def _decode_ask(frame: pb.Frame) -> Ask:
+    return Ask(frame.source, frame.target, frame.ask.number, frame.ask.kind, frame.ask.body)
+
+
+def _decode_ask_reply(frame: pb.Frame) -> AskReply:
+    reply = frame.ask_reply
+    return AskReply(frame.source, frame.target, reply.number, reply.body, reply.code, reply.error)
+
+
+_ENCODERS: dict[type[PeerMessage], Callable[[Any, pb.Frame], None]] = {
     m.Vote: _encode_vote,
     m.VoteReply: _encode_vote_reply,
     m.Append: _encode_append,
@@ -247,9 +275,11 @@ _ENCODERS: dict[type[m.Message], Callable[[Any, pb.Frame], None]] = {
     m.ReadIndex: _encode_read_index,
     m.ReadIndexReply: _encode_read_index_reply,
     m.Propose: _encode_propose,
+    Ask: _encode_ask,
+    AskReply: _encode_ask_reply,
 }
 
-_DECODERS: dict[str | None, Callable[[pb.Frame], m.Message]] = {
+_DECODERS: dict[str | None, Callable[[pb.Frame], PeerMessage]] = {
     "vote": _decode_vote,
     "vote_reply": _decode_vote_reply,
     "append": _decode_append,
@@ -261,4 +291,6 @@ _DECODERS: dict[str | None, Callable[[pb.Frame], m.Message]] = {
     "read_index": _decode_read_index,
     "read_index_reply": _decode_read_index_reply,
     "propose": _decode_propose,
+    "ask": _decode_ask,
+    "ask_reply": _decode_ask_reply,
 }

@@ -4,9 +4,10 @@ from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from raftkv.errors import PeerError
-from raftkv.peer.codec import decode, encode
+from raftkv.peer.asks import ASKS
+from raftkv.peer.codec import PeerMessage, decode, encode
 from raftkv.peer.peers import Receiver
-from raftkv.raft.messages import InstallSnapshot, Message
+from raftkv.raft.messages import InstallSnapshot
 
 
 class MemoryNetwork:
@@ -41,7 +42,12 @@ class MemoryNetwork:
         """Ends all cuts."""
         self._cut.clear()
 
-    def post(self, message: Message) -> bool:
+    def unreachable(self, message: PeerMessage) -> None:
+        """What was not sent: its sender hears of it where nobody is there, but not where the way is cut."""
+        if message.target not in self._receivers and (sender := self._receivers.get(message.source)) is not None:
+            sender.peer_unreachable(message.target)
+
+    def post(self, message: PeerMessage) -> bool:
         """Sends a message; False if its way is cut or nobody is there."""
         if self._way(message) is None:
             return False
@@ -50,7 +56,11 @@ class MemoryNetwork:
 
     def _deliver(self, frame: bytes) -> None:
         message = decode(frame)
-        if (receiver := self._way(message)) is not None:
+        if (receiver := self._way(message)) is None:
+            return
+        if isinstance(message, ASKS):
+            receiver.ask_arrived(message)
+        else:
             receiver.receive(message)
 
     async def stream(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
@@ -60,7 +70,7 @@ class MemoryNetwork:
             raise PeerError(f"node {message.target:x} cannot be reached")
         await receiver.receive_snapshot(message, frames)
 
-    def _way(self, message: Message) -> Receiver | None:
+    def _way(self, message: PeerMessage) -> Receiver | None:
         if (message.source, message.target) in self._cut:
             return None
         return self._receivers.get(message.target)
@@ -73,9 +83,10 @@ class MemoryPeers:
         self._network = network
         self._node_id = node_id
 
-    def send(self, messages: Iterable[Message]) -> None:
+    def send(self, messages: Iterable[PeerMessage]) -> None:
         for message in messages:
-            self._network.post(message)
+            if not self._network.post(message):
+                self._network.unreachable(message)
 
     async def send_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
         await self._network.stream(message, frames)

@@ -6,6 +6,8 @@ Both run on the event loop's thread. Nothing here promises delivery or order bey
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Protocol
 
+from raftkv.peer.asks import Ask, AskReply
+from raftkv.peer.codec import PeerMessage
 from raftkv.raft.messages import InstallSnapshot, Message
 
 
@@ -13,7 +15,11 @@ class Receiver(Protocol):
     """A replica, as the network sees it."""
 
     def receive(self, message: Message) -> None:
-        """A message from another node."""
+        """A message of Raft from another node."""
+        ...
+
+    def ask_arrived(self, message: Ask | AskReply) -> None:
+        """A question from another node, or its answer to one."""
         ...
 
     def peer_lost(self, node_id: int) -> None:
@@ -36,7 +42,7 @@ class Receiver(Protocol):
 class Peers(Protocol):
     """The other nodes, as a replica sees them."""
 
-    def send(self, messages: Iterable[Message]) -> None:
+    def send(self, messages: Iterable[PeerMessage]) -> None:
         """Sends or drops each message; never blocks. All messages to one node leave in one write."""
         ...
 

@@ -27,10 +27,11 @@ from google.protobuf.message import DecodeError
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
-from raftkv.peer.codec import MalformedFrameError, decode, encode
+from raftkv.peer.asks import ASKS
+from raftkv.peer.codec import MalformedFrameError, PeerMessage, decode, encode
 from raftkv.peer.framing import Deframer, pack
 from raftkv.peer.peers import Receiver
-from raftkv.raft.messages import InstallSnapshot, Message
+from raftkv.raft.messages import InstallSnapshot
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +103,7 @@ class TcpPeers:
             if node_id not in self._links:
                 self._links[node_id] = _Link(self, node_id, address)
 
-    def send(self, messages: Iterable[Message]) -> None:
+    def send(self, messages: Iterable[PeerMessage]) -> None:
         frames: dict[int, list[bytes]] = {}
         for message in messages:
             frames.setdefault(message.target, []).append(encode(message))
@@ -327,7 +328,10 @@ class _Inbound(asyncio.Protocol):
         message = decode(frame)
         if message.source != self.source or message.target != self._peers.this.node_id:
             raise MalformedFrameError(f"a message from {message.source:x} to {message.target:x} on the wrong connection")
-        self._peers.receiver.receive(message)
+        if isinstance(message, ASKS):
+            self._peers.receiver.ask_arrived(message)
+        else:
+            self._peers.receiver.receive(message)
 
     def _snapshot_begins(self, frame: bytes) -> None:
         message = decode(frame)

@@ -35,12 +35,14 @@ from raftkv.errors import (
 from raftkv.mvcc.store import Store
 from raftkv.pb.command import RequestId
 from raftkv.pb.rpc import Member, ResponseHeader
+from raftkv.peer.asks import Ask, AskReply, Asks
 from raftkv.peer.peers import Peers
 from raftkv.raft.messages import NO_NODE, EntryKind, InstallSnapshot, Message
 from raftkv.raft.raft import Raft
 from raftkv.raft.ready import Persist, Ready
 from raftkv.reply import Reply
 from raftkv.server.applier import Applier
+from raftkv.server.asking import LeaderAsks
 from raftkv.server.measured import Measured
 from raftkv.server.proposals import Proposals
 from raftkv.server.reads import ReadRounds
@@ -118,6 +120,9 @@ class Replica:
         patience = {"limit": settings.max_pending, "patience_s": settings.patience_s}
         self._proposals = Proposals(settings.node_id, life, **patience)  # type: ignore[arg-type] # int and float
         self._reads = ReadRounds(settings.node_id, life, **patience)  # type: ignore[arg-type] # as above
+        self.asks = Asks(settings.node_id, parts.clock, life, wake=self.wake)
+        """Questions to and from single nodes."""
+        self._leader_asks = LeaderAsks(self.asks, parts.clock, lambda: self.leader, patience_s=settings.patience_s)
         self._slices = Slices(loop, parts.clock)
         self._writer = Writer(
             parts.engine,
@@ -162,6 +167,8 @@ class Replica:
             self._ticker.cancel()
         self._proposals.stop()
         self._reads.stop()
+        self._leader_asks.stop()
+        self.asks.stop()
         self._slices.stop()
         self._scrubber.stop()
         self._writer.stop(flush=not self.failed.done())
@@ -234,6 +241,10 @@ class Replica:
         self.wake()
         return reply
 
+    def ask_leader(self, kind: int, body: bytes) -> Reply[bytes]:
+        """Asks the leader, this node or another (raftkv.peer.asks): again where leadership moves, so only what may be asked twice."""
+        return self._leader_asks.ask(kind, body)
+
     def read(self, work: Callable[[], Any]) -> Reply[Any]:
         """A linearizable read: `work` looks at the local state when it holds all that was committed by now.
 
@@ -302,13 +313,18 @@ class Replica:
         if self._raft.has_ready():
             self.wake()
 
+    def ask_arrived(self, message: Ask | AskReply) -> None:
+        self.asks.received(message)
+
     def peer_lost(self, node_id: int) -> None:
         if not self._stopped:
+            self.asks.lost(node_id)
             self._raft.peer_lost(node_id)
             self.wake()
 
     def peer_unreachable(self, node_id: int) -> None:
         if not self._stopped:
+            self.asks.lost(node_id)
             self._raft.report_unreachable(node_id)
 
     async def receive_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
@@ -333,6 +349,8 @@ class Replica:
                 self._handle(self._raft.ready())
             self._apply()
             self._notice_leader()
+            if self.asks.waiting:
+                self._peers.send(self.asks.take())
             self.turn_ended()
             if self._raft.has_ready() or self._applier.busy:
                 self.wake()
@@ -436,6 +454,8 @@ class Replica:
         self._raft.tick()
         self.measured.proposals_failed += self._proposals.expire(now)
         self._reads.expire(now)
+        self.asks.expire()
+        self._leader_asks.retry()
         self.wake()
 
     def _notice_leader(self) -> None:
@@ -445,6 +465,7 @@ class Replica:
             log.info("leader changed", leader=f"{leader:x}", term=self._raft.term)
             if self._leader_waiter is not None and not self._leader_waiter.done():
                 self._leader_waiter.set_result(None)
+            self._leader_asks.leader_changed()
 
     # --- snapshots -----------------------------------------------------------------------------------------------
 
@@ -480,6 +501,7 @@ class Replica:
 
     def _members_changed(self) -> None:
         self._known_members = self.machine.members
+        self.asks.set_members(frozenset(self._known_members))
         self._peers.set_members(
             {member.ID: member.peerURLs[0].partition("://")[2] for member in self.machine.members.values() if member.peerURLs}
         )

@@ -1,8 +1,9 @@
 import pytest
 
 from raftkv.client.channel import Reply
-from raftkv.client.status import BY_TEXT, error_of
+from raftkv.client.status import error_of
 from raftkv.errors import (
+    BY_TEXT,
     Code,
     CompactedError,
     InvalidArgumentError,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raftkv.pb import raft as pb
-from raftkv.peer.codec import MalformedFrameError, decode, decode_snapshot, encode, encode_snapshot
+from raftkv.peer.asks import Ask, AskReply
+from raftkv.peer.codec import MalformedFrameError, PeerMessage, decode, decode_snapshot, encode, encode_snapshot
 from raftkv.raft import messages as m
 
 ids = st.integers(0, 2**64 - 1)
@@ -47,12 +48,14 @@ messages = st.one_of(
     st.builds(m.TimeoutNow, **head),
     st.builds(m.ReadIndex, **head, context=st.binary(max_size=20)),
     st.builds(m.ReadIndexReply, **head, context=st.binary(max_size=20), index=indexes, reject=st.booleans()),
+    st.builds(Ask, ids, ids, ids, st.integers(0, 2**32 - 1), st.binary(max_size=20)),
+    st.builds(AskReply, ids, ids, ids, st.binary(max_size=20), st.integers(0, 16), st.text(max_size=20)),
     st.builds(m.Propose, **head, proposals=st.lists(st.tuples(kinds, st.binary(max_size=20)), max_size=5).map(tuple)),
 )
 
 
 @given(messages)
-def test_every_message_survives_the_wire(message: m.Message) -> None:
+def test_every_message_survives_the_wire(message: PeerMessage) -> None:
     assert decode(encode(message)) == message
 
 

@@ -9,6 +9,7 @@ import uvloop
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
+from raftkv.peer.asks import Ask, AskReply
 from raftkv.peer.framing import Deframer, pack
 from raftkv.peer.tcp import Self, TcpPeers
 from raftkv.raft.messages import Heartbeat, InstallSnapshot, Membership, Message, Snapshot
@@ -22,6 +23,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[Message] = asyncio.Queue()
+        self.asks: asyncio.Queue[Ask | AskReply] = asyncio.Queue()
         self.lost: asyncio.Queue[int] = asyncio.Queue()
         self.unreachable: list[int] = []
         self.frames: list[bytes] = []
@@ -29,6 +31,9 @@ class Inbox:
 
     def receive(self, message: Message) -> None:
         self.messages.put_nowait(message)
+
+    def ask_arrived(self, message: Ask | AskReply) -> None:
+        self.asks.put_nowait(message)
 
     def peer_lost(self, node_id: int) -> None:
         self.lost.put_nowait(node_id)
@@ -82,6 +87,20 @@ async def pair(tasks: asyncio.TaskGroup, **second: int) -> tuple[Node, Node]:
     for node in (a, b):
         node.meet([a, b])
     return a, b
+
+
+async def test_questions_travel_beside_the_messages_of_raft() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        a, b = await pair(tasks)
+        await exchange(a, b)
+        question, answer = Ask(1, 2, 9, 1, b"body"), AskReply(2, 1, 9, b"", 14, "no")
+        a.peers.send([question])
+        assert await b.inbox.asks.get() == question
+        await exchange(b, a)
+        b.peers.send([answer])
+        assert await a.inbox.asks.get() == answer
+        await a.peers.close()
+        await b.peers.close()
 
 
 async def test_messages_travel_both_ways() -> None:
