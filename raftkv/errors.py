@@ -179,6 +179,88 @@ class MemberNotFoundError(RequestError):
     text = "etcdserver: member not found"
 
 
+class MemberExistsError(RequestError):
+    """The id of a new member is taken."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: member ID already exist"
+
+
+class PeerUrlExistsError(RequestError):
+    """Another member has this peer URL."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: Peer URLs already exists"
+
+
+class BadMemberUrlsError(InvalidArgumentError):
+    """The peer URLs of a member are none at all, or not all URLs with a host and a port."""
+
+    text = "etcdserver: given member URLs are invalid"
+
+
+class NotLearnerError(RequestError):
+    """Only a learner can be promoted."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: can only promote a learner member"
+
+
+class LearnerNotReadyError(RequestError):
+    """The learner is too far behind to vote."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: can only promote a learner member which is in sync with leader"
+    retryable = True
+
+
+class TooManyLearnersError(RequestError):
+    """There are --max-learners already."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: too many learner members in cluster"
+
+
+class NotEnoughStartedError(RequestError):
+    """After the change, the members that were ever started would be no quorum."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: re-configuration failed due to not enough started members"
+
+
+class BadTransfereeError(RequestError):
+    """Who is to lead is no voting member."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: bad leader transferee"
+
+
+class WrongDowngradeFormatError(InvalidArgumentError):
+    """The version to go down to is no version."""
+
+    text = "etcdserver: wrong downgrade target version format"
+
+
+class InvalidDowngradeTargetError(InvalidArgumentError):
+    """A cluster goes down by one minor version, not further."""
+
+    text = "etcdserver: invalid downgrade target version"
+
+
+class DowngradeInProgressError(RequestError):
+    """The cluster is being brought down already."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: cluster has a downgrade job in progress"
+
+
+class NoDowngradeError(RequestError):
+    """There is no downgrade to cancel."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: no inflight downgrade job"
+
+
 class NotLeaderError(RequestError):
     """Only the leader can answer this request."""
 
@@ -215,11 +297,135 @@ class CorruptClusterError(RequestError):
     text = "etcdserver: corrupt cluster"
 
 
-class PermissionDeniedError(RequestError):
+class NotAllowedError(RequestError):
+    """Refused for who asks, not for what: nothing was done, and another user, or the same with a fresh token, may succeed."""
+
+
+class PermissionDeniedError(NotAllowedError):
     """The user may not do this."""
 
     code = Code.PERMISSION_DENIED
     text = "etcdserver: permission denied"
+
+
+class UserEmptyError(NotAllowedError):
+    """Authentication is on and the caller has not said who it is; or a user without a name."""
+
+    code = Code.INVALID_ARGUMENT
+    text = "etcdserver: user name is empty"
+
+
+class InvalidAuthTokenError(NotAllowedError):
+    """The token is unknown, has expired or was revoked: authenticate again."""
+
+    code = Code.UNAUTHENTICATED
+    text = "etcdserver: invalid auth token"
+
+
+class AuthOldRevisionError(NotAllowedError):
+    """Users or roles have changed since the caller was identified: authenticate again."""
+
+    code = Code.INVALID_ARGUMENT
+    text = "etcdserver: revision of auth store is old"
+
+
+class AuthFailedError(InvalidArgumentError):
+    """No such user, or not its password."""
+
+    text = "etcdserver: authentication failed, invalid user ID or password"
+
+
+class NoPasswordUserError(RequestError):
+    """A user that has no password cannot authenticate with one, only by certificate."""
+
+    text = "auth: authentication failed, password was given for no password user"
+
+
+class AuthNotEnabledError(RequestError):
+    """Authentication is off: there are no tokens."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: authentication is not enabled"
+
+
+class RootUserNotExistError(RequestError):
+    """Authentication cannot be turned on without a user root."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: root user does not exist"
+
+
+class RootRoleNotExistError(RequestError):
+    """Authentication cannot be turned on while root lacks the role root."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: root user does not have root role"
+
+
+class UserAlreadyExistsError(RequestError):
+    """There is a user of that name."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: user name already exists"
+
+
+class UserNotFoundError(RequestError):
+    """There is no user of that name."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: user name not found"
+
+
+class RoleEmptyError(InvalidArgumentError):
+    """A role needs a name."""
+
+    text = "etcdserver: role name is empty"
+
+
+class RoleAlreadyExistsError(RequestError):
+    """There is a role of that name."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: role name already exists"
+
+
+class RoleNotFoundError(RequestError):
+    """There is no role of that name."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: role name not found"
+
+
+class RoleNotGrantedError(RequestError):
+    """The user does not have this role."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: role is not granted to the user"
+
+
+class PermissionNotGivenError(InvalidArgumentError):
+    """A grant without a permission."""
+
+    text = "etcdserver: permission not given"
+
+
+class PermissionNotGrantedError(RequestError):
+    """The role does not have this permission."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: permission is not granted to the role"
+
+
+class InvalidAuthManagementError(InvalidArgumentError):
+    """What would leave authentication on without its root, or a permission for no key."""
+
+    text = "etcdserver: invalid auth management"
+
+
+class VerifyOnlyError(RequestError):
+    """This node has only the public key of --auth-token: it honours tokens and cannot sign them."""
+
+    text = "auth: token signing attempted with verify-only key"
 
 
 class SessionExpiredError(RequestError):
@@ -286,6 +492,12 @@ class LeaderFailureTimeoutError(UnavailableError):
     text = "etcdserver: request timed out, possibly due to previous leader failure"
 
 
+class UnhealthyClusterError(UnavailableError):
+    """Too many members are not there for the members to be changed."""
+
+    text = "etcdserver: unhealthy cluster"
+
+
 class TooStaleError(UnavailableError):
     """This node is further behind than raftkv-max-staleness-ms allows."""
 
@@ -331,6 +543,17 @@ class UnimplementedError(RequestError):
 
 class ConfigError(RaftKVError):
     """A flag, variable or file says something that cannot be: one line for the operator, exit 2."""
+
+
+class RemovedMemberError(RaftKVError):
+    """This node was removed from its cluster for good: one line for the operator, and it ends."""
+
+    def __init__(self, member_id: int) -> None:
+        super().__init__(
+            f"member {member_id:x} was permanently removed from the cluster; to take part again, "
+            "this node needs an empty data directory and `raftkv member add`"
+        )
+        self.member_id = member_id
 
 
 class StorageError(RaftKVError):
@@ -386,6 +609,26 @@ class ConnectionBrokenError(RaftKVError):
         self.endpoint = endpoint
         self.reason = reason
         self.sent = sent
+
+
+class WatchCompactedError(CompactedError):
+    """A watch asked for, or fell behind to, changes that were compacted away: list anew, and watch from there on.
+
+    `compact_revision`: the oldest revision that can be watched from.
+    """
+
+    def __init__(self, compact_revision: int) -> None:
+        super().__init__()
+        self.compact_revision = compact_revision
+
+
+class LeaseLostError(RaftKVError):
+    """A lease is gone, or may be for all that is known here: what was done under it is no longer protected."""
+
+    def __init__(self, lease_id: int, reason: str) -> None:
+        super().__init__(f"lease {lease_id:x} is lost: {reason}")
+        self.lease_id = lease_id
+        self.reason = reason
 
 
 class ClientClosedError(RaftKVError):

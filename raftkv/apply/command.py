@@ -25,6 +25,8 @@ TXN = _tag("txn")
 COMPACT = _tag("compact")
 ALARM = _tag("alarm")
 SET_MEMBER = _tag("set_member")
+CHANGE_MEMBER = _tag("change_member")
+SET_DOWNGRADE = _tag("set_downgrade")
 
 
 def body(tag: bytes, message: bytes) -> bytes:

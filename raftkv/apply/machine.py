@@ -14,13 +14,14 @@ from struct import Struct
 from typing import Any
 
 from raftkv.apply.alarms import Alarms
+from raftkv.apply.changes import REFUSALS
 from raftkv.apply.members import Members
 from raftkv.apply.outcome import NOTHING, Outcome, Response
 from raftkv.apply.requests import Answer, RequestTable
 from raftkv.errors import CorruptClusterError, NoSpaceError, RequestError
 from raftkv.mvcc import Event, Steps, Store
 from raftkv.mvcc.checks import puts_anything
-from raftkv.pb.command import Command, RemoveMember, SetClusterVersion, SetMember
+from raftkv.pb.command import ChangeMember, Command, SetClusterVersion, SetDowngrade, SetMember
 from raftkv.pb.raft import MembershipChange
 from raftkv.pb.rpc import AlarmRequest, Member
 from raftkv.raft.messages import ChangeKind, Entry, EntryKind, Membership
@@ -31,6 +32,7 @@ APPLIED_ROW = b"applied"
 """The key of the applied index and term in STATE."""
 
 _VERSION_ROW = b"cluster_version"
+_DOWNGRADE_ROW = b"downgrade"
 _applied = Struct(">QQ")
 
 _KEY_REQUESTS = {"put", "delete_range", "txn", "compact"}
@@ -60,6 +62,8 @@ class StateMachine:
         self.applied_term = 0
         self.cluster_version = ""
         """As SetClusterVersion gave it; empty before the first one."""
+        self.downgrade_target = ""
+        """The version that the cluster is being brought down to; empty: none."""
         self._members = Members(state)
         self._alarms = Alarms(state)
         self._requests = RequestTable(state)
@@ -70,8 +74,9 @@ class StateMachine:
             "compact": self.store.compact,
             "alarm": self._alarm,
             "set_member": self._set_member,
-            "remove_member": self._remove_member,
+            "change_member": self._change_member,
             "set_cluster_version": self._set_cluster_version,
+            "set_downgrade": self._set_downgrade,
         }
 
     @property
@@ -85,6 +90,11 @@ class StateMachine:
         return self._members.by_id
 
     @property
+    def removed(self) -> frozenset[int]:
+        """Who was a member and never will be again."""
+        return self._members.removed
+
+    @property
     def alarms(self) -> set[tuple[int, int]]:
         """The alarms that are up: (member id, type); not to be changed."""
         return self._alarms.raised
@@ -93,6 +103,7 @@ class StateMachine:
         """Takes up what the tables hold."""
         self.applied_index, self.applied_term = decode_applied(self._state.get(Table.STATE, APPLIED_ROW))
         self.cluster_version = (self._state.get(Table.STATE, _VERSION_ROW) or b"").decode()
+        self.downgrade_target = (self._state.get(Table.STATE, _DOWNGRADE_ROW) or b"").decode()
         self._members.load()
         self._alarms.load()
         yield from self._requests.load()
@@ -145,6 +156,8 @@ class StateMachine:
     def _execute(self, command: Command) -> Result | Steps[Result]:
         body = command.WhichOneof("body")
         assert body is not None, "a command that this version does not know"
+        if command.refusal:
+            raise REFUSALS[command.refusal]
         request = getattr(command, body)
         if self._alarms.raised:
             self._check_alarms(body, request)
@@ -183,14 +196,18 @@ class StateMachine:
         return self._alarms.apply(request, self.store.revision), ()
 
     def _set_member(self, request: SetMember) -> Result:
-        self._members.set_member(request.member)
+        self._members.publish(request.member)
         return None, ()
 
-    def _remove_member(self, request: RemoveMember) -> Result:
-        self._members.remove_member(request.id)
-        return None, ()
+    def _change_member(self, request: ChangeMember) -> Result:
+        return self._members.apply(request), ()
 
     def _set_cluster_version(self, request: SetClusterVersion) -> Result:
         self.cluster_version = request.version
         self._state.put(Table.STATE, _VERSION_ROW, request.version.encode())
+        return None, ()
+
+    def _set_downgrade(self, request: SetDowngrade) -> Result:
+        self.downgrade_target = request.target_version
+        self._state.put(Table.STATE, _DOWNGRADE_ROW, request.target_version.encode())
         return None, ()

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from raftkv.apply.members import ChangeResponse
 from raftkv.errors import RequestError
 from raftkv.mvcc import Event
 from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
 
-Response = PutResponse | DeleteRangeResponse | TxnResponse | CompactionResponse | AlarmResponse
+Response = PutResponse | DeleteRangeResponse | TxnResponse | CompactionResponse | AlarmResponse | ChangeResponse
 
 
 class Outcome(NamedTuple):

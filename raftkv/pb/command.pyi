@@ -1,5 +1,6 @@
 from raftkv.pb import rpc as _rpc_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -16,19 +17,20 @@ class RequestId(_message.Message):
     def __init__(self, client: _Optional[bytes] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("proposer", "proposal", "request_id", "user", "auth_revision", "put", "delete_range", "txn", "compact", "alarm", "set_member", "remove_member", "set_cluster_version", "lease_grant", "lease_revoke", "lease_checkpoint", "expire_leases", "auth_enable", "auth_disable", "user_add", "user_delete", "user_change_password", "user_grant_role", "user_revoke_role", "role_add", "role_delete", "role_grant_permission", "role_revoke_permission", "set_downgrade")
+    __slots__ = ("proposer", "proposal", "request_id", "user", "auth_revision", "refusal", "put", "delete_range", "txn", "compact", "alarm", "set_member", "change_member", "set_cluster_version", "lease_grant", "lease_revoke", "lease_checkpoint", "expire_leases", "auth_enable", "auth_disable", "user_add", "user_delete", "user_change_password", "user_grant_role", "user_revoke_role", "role_add", "role_delete", "role_grant_permission", "role_revoke_permission", "set_downgrade", "issue_token")
     PROPOSER_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     AUTH_REVISION_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
     DELETE_RANGE_FIELD_NUMBER: _ClassVar[int]
     TXN_FIELD_NUMBER: _ClassVar[int]
     COMPACT_FIELD_NUMBER: _ClassVar[int]
     ALARM_FIELD_NUMBER: _ClassVar[int]
     SET_MEMBER_FIELD_NUMBER: _ClassVar[int]
-    REMOVE_MEMBER_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_MEMBER_FIELD_NUMBER: _ClassVar[int]
     SET_CLUSTER_VERSION_FIELD_NUMBER: _ClassVar[int]
     LEASE_GRANT_FIELD_NUMBER: _ClassVar[int]
     LEASE_REVOKE_FIELD_NUMBER: _ClassVar[int]
@@ -46,18 +48,20 @@ class Command(_message.Message):
     ROLE_GRANT_PERMISSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_REVOKE_PERMISSION_FIELD_NUMBER: _ClassVar[int]
     SET_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    ISSUE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     proposer: int
     proposal: int
     request_id: RequestId
     user: str
     auth_revision: int
+    refusal: int
     put: _rpc_pb2.PutRequest
     delete_range: _rpc_pb2.DeleteRangeRequest
     txn: _rpc_pb2.TxnRequest
     compact: _rpc_pb2.CompactionRequest
     alarm: _rpc_pb2.AlarmRequest
     set_member: SetMember
-    remove_member: RemoveMember
+    change_member: ChangeMember
     set_cluster_version: SetClusterVersion
     lease_grant: _rpc_pb2.LeaseGrantRequest
     lease_revoke: _rpc_pb2.LeaseRevokeRequest
@@ -75,7 +79,8 @@ class Command(_message.Message):
     role_grant_permission: _rpc_pb2.AuthRoleGrantPermissionRequest
     role_revoke_permission: _rpc_pb2.AuthRoleRevokePermissionRequest
     set_downgrade: SetDowngrade
-    def __init__(self, proposer: _Optional[int] = ..., proposal: _Optional[int] = ..., request_id: _Optional[_Union[RequestId, _Mapping]] = ..., user: _Optional[str] = ..., auth_revision: _Optional[int] = ..., put: _Optional[_Union[_rpc_pb2.PutRequest, _Mapping]] = ..., delete_range: _Optional[_Union[_rpc_pb2.DeleteRangeRequest, _Mapping]] = ..., txn: _Optional[_Union[_rpc_pb2.TxnRequest, _Mapping]] = ..., compact: _Optional[_Union[_rpc_pb2.CompactionRequest, _Mapping]] = ..., alarm: _Optional[_Union[_rpc_pb2.AlarmRequest, _Mapping]] = ..., set_member: _Optional[_Union[SetMember, _Mapping]] = ..., remove_member: _Optional[_Union[RemoveMember, _Mapping]] = ..., set_cluster_version: _Optional[_Union[SetClusterVersion, _Mapping]] = ..., lease_grant: _Optional[_Union[_rpc_pb2.LeaseGrantRequest, _Mapping]] = ..., lease_revoke: _Optional[_Union[_rpc_pb2.LeaseRevokeRequest, _Mapping]] = ..., lease_checkpoint: _Optional[_Union[_rpc_pb2.LeaseCheckpointRequest, _Mapping]] = ..., expire_leases: _Optional[_Union[ExpireLeases, _Mapping]] = ..., auth_enable: _Optional[_Union[_rpc_pb2.AuthEnableRequest, _Mapping]] = ..., auth_disable: _Optional[_Union[_rpc_pb2.AuthDisableRequest, _Mapping]] = ..., user_add: _Optional[_Union[_rpc_pb2.AuthUserAddRequest, _Mapping]] = ..., user_delete: _Optional[_Union[_rpc_pb2.AuthUserDeleteRequest, _Mapping]] = ..., user_change_password: _Optional[_Union[_rpc_pb2.AuthUserChangePasswordRequest, _Mapping]] = ..., user_grant_role: _Optional[_Union[_rpc_pb2.AuthUserGrantRoleRequest, _Mapping]] = ..., user_revoke_role: _Optional[_Union[_rpc_pb2.AuthUserRevokeRoleRequest, _Mapping]] = ..., role_add: _Optional[_Union[_rpc_pb2.AuthRoleAddRequest, _Mapping]] = ..., role_delete: _Optional[_Union[_rpc_pb2.AuthRoleDeleteRequest, _Mapping]] = ..., role_grant_permission: _Optional[_Union[_rpc_pb2.AuthRoleGrantPermissionRequest, _Mapping]] = ..., role_revoke_permission: _Optional[_Union[_rpc_pb2.AuthRoleRevokePermissionRequest, _Mapping]] = ..., set_downgrade: _Optional[_Union[SetDowngrade, _Mapping]] = ...) -> None: ...
+    issue_token: IssueToken
+    def __init__(self, proposer: _Optional[int] = ..., proposal: _Optional[int] = ..., request_id: _Optional[_Union[RequestId, _Mapping]] = ..., user: _Optional[str] = ..., auth_revision: _Optional[int] = ..., refusal: _Optional[int] = ..., put: _Optional[_Union[_rpc_pb2.PutRequest, _Mapping]] = ..., delete_range: _Optional[_Union[_rpc_pb2.DeleteRangeRequest, _Mapping]] = ..., txn: _Optional[_Union[_rpc_pb2.TxnRequest, _Mapping]] = ..., compact: _Optional[_Union[_rpc_pb2.CompactionRequest, _Mapping]] = ..., alarm: _Optional[_Union[_rpc_pb2.AlarmRequest, _Mapping]] = ..., set_member: _Optional[_Union[SetMember, _Mapping]] = ..., change_member: _Optional[_Union[ChangeMember, _Mapping]] = ..., set_cluster_version: _Optional[_Union[SetClusterVersion, _Mapping]] = ..., lease_grant: _Optional[_Union[_rpc_pb2.LeaseGrantRequest, _Mapping]] = ..., lease_revoke: _Optional[_Union[_rpc_pb2.LeaseRevokeRequest, _Mapping]] = ..., lease_checkpoint: _Optional[_Union[_rpc_pb2.LeaseCheckpointRequest, _Mapping]] = ..., expire_leases: _Optional[_Union[ExpireLeases, _Mapping]] = ..., auth_enable: _Optional[_Union[_rpc_pb2.AuthEnableRequest, _Mapping]] = ..., auth_disable: _Optional[_Union[_rpc_pb2.AuthDisableRequest, _Mapping]] = ..., user_add: _Optional[_Union[_rpc_pb2.AuthUserAddRequest, _Mapping]] = ..., user_delete: _Optional[_Union[_rpc_pb2.AuthUserDeleteRequest, _Mapping]] = ..., user_change_password: _Optional[_Union[_rpc_pb2.AuthUserChangePasswordRequest, _Mapping]] = ..., user_grant_role: _Optional[_Union[_rpc_pb2.AuthUserGrantRoleRequest, _Mapping]] = ..., user_revoke_role: _Optional[_Union[_rpc_pb2.AuthUserRevokeRoleRequest, _Mapping]] = ..., role_add: _Optional[_Union[_rpc_pb2.AuthRoleAddRequest, _Mapping]] = ..., role_delete: _Optional[_Union[_rpc_pb2.AuthRoleDeleteRequest, _Mapping]] = ..., role_grant_permission: _Optional[_Union[_rpc_pb2.AuthRoleGrantPermissionRequest, _Mapping]] = ..., role_revoke_permission: _Optional[_Union[_rpc_pb2.AuthRoleRevokePermissionRequest, _Mapping]] = ..., set_downgrade: _Optional[_Union[SetDowngrade, _Mapping]] = ..., issue_token: _Optional[_Union[IssueToken, _Mapping]] = ...) -> None: ...
 
 class SetMember(_message.Message):
     __slots__ = ("member",)
@@ -83,11 +88,23 @@ class SetMember(_message.Message):
     member: _rpc_pb2.Member
     def __init__(self, member: _Optional[_Union[_rpc_pb2.Member, _Mapping]] = ...) -> None: ...
 
-class RemoveMember(_message.Message):
-    __slots__ = ("id",)
-    ID_FIELD_NUMBER: _ClassVar[int]
-    id: int
-    def __init__(self, id: _Optional[int] = ...) -> None: ...
+class ChangeMember(_message.Message):
+    __slots__ = ("action", "member")
+    class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ADD: _ClassVar[ChangeMember.Action]
+        PROMOTE: _ClassVar[ChangeMember.Action]
+        UPDATE: _ClassVar[ChangeMember.Action]
+        REMOVE: _ClassVar[ChangeMember.Action]
+    ADD: ChangeMember.Action
+    PROMOTE: ChangeMember.Action
+    UPDATE: ChangeMember.Action
+    REMOVE: ChangeMember.Action
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    action: ChangeMember.Action
+    member: _rpc_pb2.Member
+    def __init__(self, action: _Optional[_Union[ChangeMember.Action, str]] = ..., member: _Optional[_Union[_rpc_pb2.Member, _Mapping]] = ...) -> None: ...
 
 class SetClusterVersion(_message.Message):
     __slots__ = ("version",)
@@ -108,3 +125,13 @@ class SetDowngrade(_message.Message):
     TARGET_VERSION_FIELD_NUMBER: _ClassVar[int]
     target_version: str
     def __init__(self, target_version: _Optional[str] = ...) -> None: ...
+
+class IssueToken(_message.Message):
+    __slots__ = ("user", "digest", "auth_revision")
+    USER_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    AUTH_REVISION_FIELD_NUMBER: _ClassVar[int]
+    user: str
+    digest: bytes
+    auth_revision: int
+    def __init__(self, user: _Optional[str] = ..., digest: _Optional[bytes] = ..., auth_revision: _Optional[int] = ...) -> None: ...

@@ -8,13 +8,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Hello(_message.Message):
-    __slots__ = ("protocol", "cluster_id", "source", "target", "purpose", "version", "refusal")
+    __slots__ = ("protocol", "cluster_id", "source", "target", "purpose", "version", "refusal", "removed")
     class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         MESSAGES: _ClassVar[Hello.Purpose]
         SNAPSHOT: _ClassVar[Hello.Purpose]
+        JOIN: _ClassVar[Hello.Purpose]
     MESSAGES: Hello.Purpose
     SNAPSHOT: Hello.Purpose
+    JOIN: Hello.Purpose
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +24,7 @@ class Hello(_message.Message):
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     cluster_id: int
     source: int
@@ -29,7 +32,16 @@ class Hello(_message.Message):
     purpose: Hello.Purpose
     version: str
     refusal: str
-    def __init__(self, protocol: _Optional[int] = ..., cluster_id: _Optional[int] = ..., source: _Optional[int] = ..., target: _Optional[int] = ..., purpose: _Optional[_Union[Hello.Purpose, str]] = ..., version: _Optional[str] = ..., refusal: _Optional[str] = ...) -> None: ...
+    removed: bool
+    def __init__(self, protocol: _Optional[int] = ..., cluster_id: _Optional[int] = ..., source: _Optional[int] = ..., target: _Optional[int] = ..., purpose: _Optional[_Union[Hello.Purpose, str]] = ..., version: _Optional[str] = ..., refusal: _Optional[str] = ..., removed: _Optional[bool] = ...) -> None: ...
+
+class Roster(_message.Message):
+    __slots__ = ("members", "removed")
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    members: _containers.RepeatedScalarFieldContainer[bytes]
+    removed: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, members: _Optional[_Iterable[bytes]] = ..., removed: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Entries(_message.Message):
     __slots__ = ("first_index", "terms", "kinds", "data")

@@ -1,6 +1,6 @@
 from typing import Any
 
-from raftkv.pb.command import RemoveMember, SetMember
+from raftkv.pb.command import ChangeMember, SetMember
 from raftkv.pb.raft import MembershipChange
 from raftkv.pb.rpc import Member
 from raftkv.raft.messages import ChangeKind, EntryKind, Membership
@@ -29,15 +29,18 @@ def test_members_come_learn_vote_and_go() -> None:
 def test_context_of_a_change_is_applied_with_it() -> None:
     machine = Machine()
     member = Member(ID=4, name="four", peerURLs=["http://127.0.0.1:1"], isLearner=True)
-    change(machine, ChangeKind.ADD_LEARNER, 4, set_member=SetMember(member=member))
+    change(machine, ChangeKind.ADD_LEARNER, 4, change_member=ChangeMember(member=member))
     assert machine.machine.members == {4: member}
-    change(machine, ChangeKind.REMOVE, 4, remove_member=RemoveMember(id=4))
+    change(machine, ChangeKind.REMOVE, 4, change_member=ChangeMember(action=ChangeMember.REMOVE, member=Member(ID=4)))
     assert machine.machine.members == {}
 
 
 def test_outcome_of_a_change_says_whose_proposal_it_was() -> None:
     machine = Machine()
-    data = MembershipChange(node_id=4, context=command(proposer=2, proposal=8, remove_member=RemoveMember(id=4)))
+    data = MembershipChange(
+        node_id=4,
+        context=command(proposer=2, proposal=8, change_member=ChangeMember(action=ChangeMember.REMOVE, member=Member(ID=4))),
+    )
     outcome = machine.apply_data(data.SerializeToString(), EntryKind.MEMBERSHIP)
     assert (outcome.proposer, outcome.proposal, outcome.error) == (2, 8, None)
 
