@@ -10,9 +10,12 @@ from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 from raftkv.errors import ConfigError
+from raftkv.tls.settings import TLSSettings
 
 MAX_ELECTION_TIMEOUT_MS = 50_000
 MIN_ELECTION_TICKS = 5
+MIN_PROGRESS_INTERVAL_S = 0.1
+MIN_BCRYPT_COST, MAX_BCRYPT_COST = 4, 31
 DEFAULT_QUOTA_BYTES = 2 * 1024 * 1024 * 1024
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -90,6 +93,11 @@ def parse_cluster(text: str, flag: str = "initial-cluster") -> dict[str, tuple[s
     return members
 
 
+def parse_words(text: str) -> tuple[str, ...]:
+    """A comma-separated list, which may be empty."""
+    return tuple(word for item in text.split(",") if (word := item.strip()))
+
+
 def _option(default: Any, description: str) -> Any:
     """A setting with what `raftkv serve --help` says about it."""
     return field(default=default, metadata={"help": description})
@@ -112,6 +120,11 @@ class ServerConfig:
     initial_cluster_token: str = _option(
         "etcd-cluster", "Clusters with different tokens do not mix, even at the same addresses."
     )
+    force_new_cluster: bool = _option(
+        False, "After the loss of a quorum for good: go on as the only member, with the data that this node has."
+    )
+    strict_reconfig_check: bool = _option(True, "Refuse changes of the members that would cost the cluster its quorum.")
+    max_learners: int = _option(1, "Members without a vote that there may be at the same time.")
     heartbeat_interval: int = _option(100, "Milliseconds between heartbeats of the leader.")
     election_timeout: int = _option(1000, "Milliseconds without a leader after which a follower stands for election.")
     snapshot_count: int = _option(10_000, "Applied entries after which the log is shortened.")
@@ -127,6 +140,45 @@ class ServerConfig:
     auto_compaction_retention: str = _option(
         "0", "What is kept: a duration (a bare number is hours) for `periodic`, a number of revisions for `revision`; 0 is off."
     )
+    cert_file: Path | None = _option(None, "Certificate chain shown to clients, PEM; with it https:// URLs can be served.")
+    key_file: Path | None = _option(None, "Private key of --cert-file, PEM.")
+    trusted_ca_file: Path | None = _option(None, "CA bundle; clients must show a certificate that it vouches for.")
+    client_cert_auth: bool = _option(
+        False, "Clients must show a certificate of --trusted-ca-file; its common name is their user name."
+    )
+    client_cert_allowed_hostname: str = _option("", "Host names, for one of which a client's certificate must be valid.")
+    client_crl_file: Path | None = _option(None, "Revoked certificates: a list of each authority in --trusted-ca-file, PEM.")
+    auto_tls: bool = _option(False, "Serve clients with a certificate of the node's own making, which proves nothing.")
+    peer_cert_file: Path | None = _option(None, "Certificate chain shown to other members, PEM.")
+    peer_key_file: Path | None = _option(None, "Private key of --peer-cert-file, PEM.")
+    peer_trusted_ca_file: Path | None = _option(
+        None, "CA bundle; members must show a certificate that it vouches for, both ways."
+    )
+    peer_client_cert_auth: bool = _option(False, "Members must show a certificate of --peer-trusted-ca-file.")
+    peer_cert_allowed_cn: str = _option("", "Common names, one of which a member's certificate must have.")
+    peer_cert_allowed_hostname: str = _option("", "Host names, for one of which a member's certificate must be valid.")
+    peer_crl_file: Path | None = _option(None, "Revoked certificates: a list of each authority in --peer-trusted-ca-file, PEM.")
+    peer_auto_tls: bool = _option(False, "Encrypt between members with certificates of their own making, which prove nothing.")
+    self_signed_cert_validity: int = _option(1, "Years for which certificates of the node's own making are valid.")
+    tls_min_version: str = _option("TLS1.2", "Oldest version of TLS that is spoken: TLS1.2 or TLS1.3.")
+    tls_max_version: str = _option("", "Newest version of TLS that is spoken. Default: the newest there is.")
+    cipher_suites: str = _option("", "Comma-separated cipher suites of TLS 1.2, by IANA's names. Default: all good ones.")
+    max_connections: int = _option(10_000, "Most connections of clients; further ones are closed.")
+    max_concurrent_streams: int = _option(1000, "Most calls in progress on one connection.")
+    max_concurrent_calls: int = _option(
+        100_000, "Most calls in progress on all connections, streams among them; further ones hear 'too many requests'."
+    )
+    grpc_keepalive_min_time: str = _option("5s", "A client that pings more often is sent away.")
+    grpc_keepalive_interval: str = _option("2h", "A client silent for so long is asked whether it still lives.")
+    grpc_keepalive_timeout: str = _option("20s", "A client that does not answer that in time is closed.")
+    auth_token: str = _option(
+        "simple", "`simple`, or `jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=5m`: what a client gets for its password."
+    )
+    auth_token_ttl: int = _option(300, "Seconds for which a simple token is good after its last use.")
+    bcrypt_cost: int = _option(10, "How much work a password's hash is: each step doubles it.")
+    watch_progress_notify_interval: str = _option(
+        "10m", "Between two notifications of progress to watches that ask for them; at least 100ms."
+    )
     log_level: str = _option("info", "debug, info, warn or error.")
     log_format: str = _option("console", "console or json.")
 
@@ -136,6 +188,19 @@ class ServerConfig:
         "log_level": ("debug", "info", "warn", "error"),
         "log_format": ("console", "json"),
     }
+
+    POSITIVE: ClassVar[tuple[str, ...]] = (
+        "snapshot_count",
+        "snapshot_catchup_entries",
+        "auth_token_ttl",
+        "max_request_bytes",
+        "max_txn_ops",
+        "max_learners",
+        "self_signed_cert_validity",
+        "max_connections",
+        "max_concurrent_streams",
+        "max_concurrent_calls",
+    )
 
     def __post_init__(self) -> None:
         """Refuses what cannot work, naming the flag."""
@@ -150,9 +215,13 @@ class ServerConfig:
             if setting.name.endswith("_urls") and getattr(self, setting.name):
                 parse_urls(getattr(self, setting.name), _flag(setting.name))
         self._check_cluster()
+        self._check_tls()
         _ = self.compaction_retention
 
     def _check_times(self) -> None:
+        flag = "watch-progress-notify-interval"
+        if parse_duration(self.watch_progress_notify_interval, flag) < MIN_PROGRESS_INTERVAL_S:
+            raise ConfigError(f"--{flag}: {self.watch_progress_notify_interval} is less than 100ms")
         if self.heartbeat_interval <= 0:
             raise ConfigError(f"--heartbeat-interval: must be positive, not {self.heartbeat_interval}")
         if self.election_timeout < MIN_ELECTION_TICKS * self.heartbeat_interval:
@@ -166,9 +235,30 @@ class ServerConfig:
             )
 
     def _check_limits(self) -> None:
-        for limit in ("snapshot_count", "snapshot_catchup_entries", "max_request_bytes", "max_txn_ops"):
+        for limit in self.POSITIVE:
             if getattr(self, limit) <= 0:
                 raise ConfigError(f"--{_flag(limit)}: must be positive, not {getattr(self, limit)}")
+        for duration in ("grpc_keepalive_min_time", "grpc_keepalive_interval", "grpc_keepalive_timeout"):
+            if self.seconds(duration) <= 0:
+                raise ConfigError(f"--{_flag(duration)}: must be positive, not {getattr(self, duration)}")
+
+        if not MIN_BCRYPT_COST <= self.bcrypt_cost <= MAX_BCRYPT_COST:
+            raise ConfigError(f"--bcrypt-cost: must be from {MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}, not {self.bcrypt_cost}")
+
+    def _check_tls(self) -> None:
+        for kind, settings in (("client", self.client_tls), ("peer", self.peer_tls)):
+            if settings is None and any(url.scheme == "https" for url in self._listen_urls(kind)):
+                prefix = "peer-" if kind == "peer" else ""
+                raise ConfigError(
+                    f"--listen-{kind}-urls: https:// needs --{prefix}cert-file and --{prefix}key-file, or --{prefix}auto-tls"
+                )
+
+    def _listen_urls(self, kind: str) -> tuple[Url, ...]:
+        return parse_urls(getattr(self, f"listen_{kind}_urls"), f"listen-{kind}-urls")
+
+    def seconds(self, setting: str) -> float:
+        """A duration setting."""
+        return parse_duration(getattr(self, setting), _flag(setting))
 
     def _check_cluster(self) -> None:
         members = self.members
@@ -199,6 +289,48 @@ class ServerConfig:
         return parse_urls(text or self.listen_peer_urls, flag if text else "listen-peer-urls")
 
     @property
+    def client_tls(self) -> TLSSettings | None:
+        """How clients are spoken to at https:// URLs; None: there is nothing to do it with."""
+        return self._tls("", self.auto_tls, hosts=self.client_cert_allowed_hostname, crl_file=self.client_crl_file)
+
+    @property
+    def peer_tls(self) -> TLSSettings | None:
+        """As `client_tls`, between members, in both directions."""
+        return self._tls(
+            "peer-",
+            self.peer_auto_tls,
+            names=self.peer_cert_allowed_cn,
+            hosts=self.peer_cert_allowed_hostname,
+            crl_file=self.peer_crl_file,
+        )
+
+    def _tls(self, flags: str, auto: bool, *, names: str = "", hosts: str, crl_file: Path | None) -> TLSSettings | None:  # noqa: FBT001 (it is what two flags say)
+        cert_file, key_file, ca_file, cert_auth = (
+            getattr(self, _setting(flags + name)) for name in ("cert-file", "key-file", "trusted-ca-file", "client-cert-auth")
+        )
+        if (cert_file is None) != (key_file is None):
+            raise ConfigError(f"--{flags}cert-file and --{flags}key-file must be given together")
+        self_signed = cert_file is None
+        if self_signed and not auto:
+            return None
+        folder = self.directory / "auto-tls"
+        name = "peer" if flags else "client"
+        return TLSSettings(
+            cert_file=cert_file or folder / f"{name}.pem",
+            key_file=key_file or folder / f"{name}.key.pem",
+            trusted_ca_file=ca_file,
+            crl_file=crl_file,
+            client_cert_auth=cert_auth,
+            allowed_names=parse_words(names),
+            allowed_hosts=parse_words(hosts),
+            self_signed=self_signed,
+            min_version=self.tls_min_version,
+            max_version=self.tls_max_version,
+            ciphers=parse_words(self.cipher_suites),
+            flags=flags,
+        )
+
+    @property
     def members(self) -> dict[str, tuple[str, ...]]:
         """The first members: name -> peer URLs."""
         if self.initial_cluster:
@@ -225,3 +357,7 @@ class ServerConfig:
 
 def _flag(name: str) -> str:
     return name.replace("_", "-")
+
+
+def _setting(flag: str) -> str:
+    return flag.replace("-", "_")

@@ -12,7 +12,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -22,9 +22,9 @@ import uvloop
 from raftkv import __version__
 from raftkv.apply.command import ALARM, body
 from raftkv.apply.machine import StateMachine
-from raftkv.clock import SystemClock
-from raftkv.config import ServerConfig, Url, parse_urls
-from raftkv.errors import ConfigError, RaftKVError, RequestError
+from raftkv.clock import SystemClock, unix_time
+from raftkv.config import ServerConfig, Url, parse_duration, parse_urls
+from raftkv.errors import ConfigError, RaftKVError, RemovedMemberError, RequestError
 from raftkv.gateway.gateway import Gateway
 from raftkv.gateway.health import Health as HealthPages
 from raftkv.http2.options import Hooks, Options
@@ -33,26 +33,37 @@ from raftkv.metrics.calls import CallCounts
 from raftkv.metrics.loop_lag import LoopLag
 from raftkv.metrics.node import NodeMetrics, Sources
 from raftkv.mvcc.steps import finish
-from raftkv.pb.rpc import NOSPACE, AlarmRequest
+from raftkv.pb.rpc import NOSPACE, AlarmRequest, Member
+from raftkv.peer.joining import ask_to_join
 from raftkv.peer.tcp import Self, TcpPeers
 from raftkv.raft.config import Config as RaftConfig
-from raftkv.raft.messages import Membership
 from raftkv.raft.raft import Raft
+from raftkv.rpc.authentication import Authentication, AuthOptions, authentication
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import Limits
 from raftkv.rpc.services import services
-from raftkv.server.bootstrap import cluster_id, first_members, member_id
+from raftkv.rpc.watch import WatchSettings
+from raftkv.server.bootstrap import (
+    cluster_id,
+    find_newcomer,
+    first_members,
+    force_new_cluster,
+    found_cluster,
+    join_cluster,
+    member_id,
+)
 from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_compacting
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Parts, Replica, Settings
-from raftkv.storage.engine import Batch, Engine
-from raftkv.storage.identity import Identity, read_identity, save_identity
+from raftkv.storage.engine import Engine
+from raftkv.storage.identity import Identity, read_identity
 from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
 from raftkv.storage.rocks import RocksEngine
 from raftkv.storage.thread import StorageThread
 from raftkv.telemetry import configure_logs
+from raftkv.tls import ClientTLS, ServerTLS, TLSSettings
 
 log = structlog.get_logger(__name__)
 
@@ -111,14 +122,23 @@ class _Daemon:
         log.info("stopped")
 
     async def _serve(self, engine: Engine, storage: StorageThread, asked_to_stop: "asyncio.Future[None]") -> None:
-        identity = identify(engine, self._config)
+        identity = await identify(engine, self._config)
         parts = self._parts(identity, engine, storage)
+        if identity.node_id in parts.machine.removed:
+            raise RemovedMemberError(identity.node_id)
         async with asyncio.TaskGroup() as tasks:
             replica = Replica(self._settings(identity), parts, asyncio.get_running_loop(), tasks)
-            peers = TcpPeers(Self(identity.cluster_id, identity.node_id, __version__), tasks)
+            peer_tls = ready_for_use(self._config.peer_tls, self._config)
+            peers = TcpPeers(
+                Self(identity.cluster_id, identity.node_id, __version__),
+                tasks,
+                server_tls=ServerTLS(peer_tls) if peer_tls else None,
+                client_tls=ClientTLS(peer_tls) if peer_tls else None,
+            )
             health = Health()
             lag = LoopLag()
-            server, gateway = self._servers(replica, health, engine, peers, lag)
+            proofs = authentication(replica, self._clock, auth_options(self._config))
+            server, gateway = self._servers(replica, health, engine, peers, lag, proofs=proofs)
             replica.turn_ended = server.flush
             try:
                 await self._start(replica, peers, server)
@@ -132,6 +152,7 @@ class _Daemon:
                 await self._leave(replica, server, gateway)
             finally:
                 lag.stop()
+                proofs.passwords.stop()
                 replica.stop()
                 await _stop_serving(server, gateway, 0.0)
                 await peers.close()
@@ -177,19 +198,20 @@ class _Daemon:
             snapshot_count=config.snapshot_count,
             catch_up_entries=config.snapshot_catchup_entries,
             patience_s=PATIENCE_S + 2 * config.election_timeout / 1000,
+            strict_reconfig=config.strict_reconfig_check,
+            max_learners=config.max_learners,
         )
 
     def _servers(
-        self, replica: Replica, health: Health, engine: Engine, peers: TcpPeers, lag: LoopLag
+        self, replica: Replica, health: Health, engine: Engine, peers: TcpPeers, lag: LoopLag, *, proofs: Authentication
     ) -> tuple[GrpcServer, Gateway]:
         """Two protocols on the clients' ports."""
         config = self._config
         quota = Quota(config.quota_bytes, lambda: replica.store.size_in_use, lambda: _raise_no_space(replica))
         limits = Limits(max_request_bytes=config.max_request_bytes, max_txn_ops=config.max_txn_ops)
-        options = Options(
-            max_message_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES, headers=(("raftkv-version", __version__),)
-        )
-        methods = services(replica, health, quota, limits, engine.size)
+        options = server_options(config)
+        watch = watch_settings(config)
+        methods = services(replica, health, quota, limits, engine.size, authentication=proofs, watch=watch)
         calls = CallCounts(methods)
         sources = Sources(
             replica=replica,
@@ -213,12 +235,14 @@ class _Daemon:
     async def _start(self, replica: Replica, peers: TcpPeers, server: GrpcServer) -> None:
         config, settings = self._config, replica.settings
         for url in parse_urls(config.listen_peer_urls, "listen-peer-urls"):
-            with _listening_on(url, "listen-peer-urls"):
-                await peers.listen(url.host, url.port, replica)
+            with _listening_on(url, "listen-peer-urls", config.peer_tls):
+                await peers.listen(url.host, url.port, replica, secure=url.scheme == "https")
         replica.start(peers)
+        client_tls = ready_for_use(config.client_tls, config)
+        tls = ServerTLS(client_tls) if client_tls else None
         for url in parse_urls(config.listen_client_urls, "listen-client-urls"):
-            with _listening_on(url, "listen-client-urls"):
-                await server.listen(url.host, url.port)
+            with _listening_on(url, "listen-client-urls", client_tls):
+                await server.listen(url.host, url.port, tls=tls if url.scheme == "https" else None)
         log.info(
             "serving", member=f"{settings.node_id:x}", cluster=f"{settings.cluster_id:x}", clients=config.listen_client_urls
         )
@@ -250,6 +274,15 @@ async def _stop_serving(server: GrpcServer, gateway: Gateway, grace_s: float) ->
         tasks.create_task(gateway.stop(grace_s))
 
 
+def watch_settings(config: ServerConfig) -> WatchSettings:
+    """How watches behave, as the flags say."""
+    return WatchSettings(
+        progress_interval_s=parse_duration(config.watch_progress_notify_interval, "watch-progress-notify-interval"),
+        fragment_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES,
+        election_timeout_s=config.election_timeout / 1000,
+    )
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error behind a group of them: one line for the operator."""
     error: BaseException = group
@@ -258,36 +291,90 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def identify(engine: Engine, config: ServerConfig) -> Identity:
-    """Who this node is: as its data says, or, where there is none, as a first member of a new cluster.
+async def identify(engine: Engine, config: ServerConfig) -> Identity:
+    """Who this node is: as its data says, or, where there is none, as a first member of a new cluster or one added to another.
 
     Raises:
-        ConfigError: there is no data, and no new cluster is to be formed.
+        ConfigError: there is no data, and nobody who would make this node a member.
     """
     found = read_identity(engine)
     if found is not None:
+        if config.force_new_cluster:
+            log.warning("making this node the only member of its cluster", member=f"{found.node_id:x}")
+            force_new_cluster(engine, found)
         return found
+    if config.force_new_cluster:
+        raise ConfigError(f"--force-new-cluster: {config.directory} holds no data of a member to go on with")
     if config.initial_cluster_state != "new":
-        raise ConfigError(
-            f"--initial-cluster-state: {config.directory} holds no data of a member; "
-            "start with 'new', or with the data directory of the member"
-        )
+        return await join(engine, config)
     members = first_members(config.members, config.initial_cluster_token)
     own = member_id((str(url) for url in config.peer_urls), config.initial_cluster_token)
     identity = Identity(cluster_id(members), own, config.name)
-    overlay = Overlay(engine)
-    StateMachine(overlay).bootstrap(Membership(voters=tuple(members)), list(members.values()))
-    batch = Batch(rows=overlay.seal())
-    save_identity(batch, identity)
-    engine.write(batch, sync=True)
+    found_cluster(engine, identity, list(members.values()))
     return identity
 
 
+async def join(engine: Engine, config: ServerConfig) -> Identity:
+    """Asks the members of --initial-cluster which of them this node, which was added, is to be."""
+    settings = ready_for_use(config.peer_tls, config)
+    tls = ClientTLS(settings).context if settings else None
+    mine = [str(url) for url in config.peer_urls]
+    others = [url for urls in config.members.values() for url in urls if url not in mine]
+
+    def choose(members: Sequence[Member]) -> Member:
+        return find_newcomer(mine, config.members, members)
+
+    found = await ask_to_join(others, tls, choose)
+    identity = Identity(found.cluster_id, found.own.ID, config.name)
+    join_cluster(engine, identity, found.members)
+    return identity
+
+
+def auth_options(config: ServerConfig) -> AuthOptions:
+    """How callers prove who they are."""
+    return AuthOptions(token=config.auth_token, token_ttl_s=config.auth_token_ttl, bcrypt_cost=config.bcrypt_cost)
+
+
+def server_options(config: ServerConfig) -> Options:
+    """The limits against clients."""
+    return Options(
+        max_connections=config.max_connections,
+        max_calls=config.max_concurrent_calls,
+        max_concurrent_streams=config.max_concurrent_streams,
+        max_message_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES,
+        keepalive_interval_seconds=config.seconds("grpc_keepalive_interval"),
+        keepalive_timeout_seconds=config.seconds("grpc_keepalive_timeout"),
+        min_ping_interval_seconds=config.seconds("grpc_keepalive_min_time"),
+        trust_common_names=config.client_cert_auth,
+        headers=(("raftkv-version", __version__),),
+    )
+
+
+def ready_for_use(settings: TLSSettings | None, config: ServerConfig) -> TLSSettings | None:
+    """The settings, with their certificate on disk if it is of the node's own making.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    if settings is not None and settings.self_signed:
+        from raftkv.tls.self_signed import keep_certificate  # noqa: PLC0415 (few need it, and it takes a while to load)
+
+        urls = {*config.client_urls, *config.peer_urls}
+        urls |= {*parse_urls(config.listen_client_urls, "listen-client-urls")}
+        urls |= {*parse_urls(config.listen_peer_urls, "listen-peer-urls")}
+        years = config.self_signed_cert_validity
+        hosts = {url.host for url in urls}
+        keep_certificate(settings.cert_file, settings.key_file, hosts, years=years, now_s=unix_time())
+    return settings
+
+
 @contextmanager
-def _listening_on(url: Url, flag: str) -> Iterator[None]:
-    """Says which flag is to blame where an address cannot be had."""
-    if url.scheme != "http":
-        raise ConfigError(f"--{flag}: {url}: only http is served")
+def _listening_on(url: Url, flag: str, tls: TLSSettings | None) -> Iterator[None]:
+    """Says which flag is to blame where an address cannot be had, and where it is not what it was perhaps meant to be."""
+    if url.scheme == "http" and tls is not None:
+        log.warning(
+            "plain text is spoken here, for the URL begins with http://; the certificate is not used", flag=flag, url=str(url)
+        )
     try:
         yield
     except OSError as error:

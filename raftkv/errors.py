@@ -172,6 +172,20 @@ class LeaseNotFoundError(RequestError):
     text = "etcdserver: requested lease not found"
 
 
+class LeaseExistsError(RequestError):
+    """A lease of this id was granted before."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "etcdserver: lease already exists"
+
+
+class LeaseTooLongError(RequestError):
+    """A TTL above what etcd takes."""
+
+    code = Code.OUT_OF_RANGE
+    text = "etcdserver: too large lease TTL"
+
+
 class MemberNotFoundError(RequestError):
     """No member has this id."""
 
@@ -224,7 +238,7 @@ class TooManyLearnersError(RequestError):
 class NotEnoughStartedError(RequestError):
     """After the change, the members that were ever started would be no quorum."""
 
-    code = Code.FAILED_PRECONDITION
+    code = Code.UNKNOWN  # etcd's server takes the error meant for its own clients
     text = "etcdserver: re-configuration failed due to not enough started members"
 
 

@@ -1,15 +1,16 @@
 """The state machine: the one place where log entries become state.
 
     entry -> command -> request id known? -> its answer again
+                     -> not allowed?      -> refusal, which is not remembered
                      -> alarm?            -> refusal
-                     -> store, members, alarms, version -> answer, events
+                     -> store, members, alarms, users, version -> answer, events
 
 All replicas apply the same entries to the same state with the same result. So nothing here depends on a clock, dice, the
 size of the disk, hash order or which node this is; a refusal is a result like any other. An exception other than
 RequestError is a bug, and the node must stop rather than go on with half an entry.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
 from typing import Any
 
@@ -18,10 +19,14 @@ from raftkv.apply.changes import REFUSALS
 from raftkv.apply.members import Members
 from raftkv.apply.outcome import NOTHING, Outcome, Response
 from raftkv.apply.requests import Answer, RequestTable
-from raftkv.errors import CorruptClusterError, NoSpaceError, RequestError
+from raftkv.apply.rights import check_rights
+from raftkv.auth.state import Auth, Author
+from raftkv.errors import CorruptClusterError, NoSpaceError, NotAllowedError, RequestError
+from raftkv.lease import LeaseCommands, Lessor
 from raftkv.mvcc import Event, Steps, Store
 from raftkv.mvcc.checks import puts_anything
-from raftkv.pb.command import ChangeMember, Command, SetClusterVersion, SetDowngrade, SetMember
+from raftkv.mvcc.steps import begin
+from raftkv.pb.command import ChangeMember, Command, IssueToken, SetClusterVersion, SetDowngrade, SetMember
 from raftkv.pb.raft import MembershipChange
 from raftkv.pb.rpc import AlarmRequest, Member
 from raftkv.raft.messages import ChangeKind, Entry, EntryKind, Membership
@@ -35,8 +40,9 @@ _VERSION_ROW = b"cluster_version"
 _DOWNGRADE_ROW = b"downgrade"
 _applied = Struct(">QQ")
 
-_KEY_REQUESTS = {"put", "delete_range", "txn", "compact"}
+_KEY_REQUESTS = {"put", "delete_range", "txn", "compact", "lease_grant", "lease_revoke", "expire_leases"}
 """The commands that alarms may forbid."""
+_NEED_SPACE = {"put", "lease_grant"}
 
 Result = tuple[Response | None, Sequence[Event]]
 """An answer and the events."""
@@ -57,9 +63,13 @@ class StateMachine:
 
     def __init__(self, state: Overlay, store: Store | None = None) -> None:
         self._state = state
-        self.store = store if store is not None else Store(state)
+        self.lessor = Lessor(state)
+        self.store = store if store is not None else Store(state, self.lessor.exists, self.lessor)
+        self.leases = LeaseCommands(self.lessor, self.store)
         self.applied_index = 0
         self.applied_term = 0
+        self._term = 0
+        """Of the entry that is being applied."""
         self.cluster_version = ""
         """As SetClusterVersion gave it; empty before the first one."""
         self.downgrade_target = ""
@@ -67,16 +77,23 @@ class StateMachine:
         self._members = Members(state)
         self._alarms = Alarms(state)
         self._requests = RequestTable(state)
+        self.auth = Auth(state, self._lease_keys)
         self._handlers: dict[str, Callable[[Any], Result | Steps[Result]]] = {
             "put": self.store.put,
             "delete_range": self.store.delete_range,
             "txn": self.store.txn,
             "compact": self.store.compact,
             "alarm": self._alarm,
+            "lease_grant": self.leases.grant,
+            "lease_revoke": lambda request: begin(self.leases.revoke(request)),
+            "expire_leases": lambda request: begin(self.leases.expire(request, self._term)),
+            "checkpoint_leases": lambda request: self.leases.checkpoint(request, self._term),
             "set_member": self._set_member,
             "change_member": self._change_member,
             "set_cluster_version": self._set_cluster_version,
             "set_downgrade": self._set_downgrade,
+            "issue_token": self._issue_token,
+            **{name: self._of_auth(handler) for name, handler in self.auth.handlers().items()},
         }
 
     @property
@@ -106,15 +123,25 @@ class StateMachine:
         self.downgrade_target = (self._state.get(Table.STATE, _DOWNGRADE_ROW) or b"").decode()
         self._members.load()
         self._alarms.load()
+        self.auth.load()
         yield from self._requests.load()
+        yield from self.lessor.load()
         yield from self.store.load()
 
-    def bootstrap(self, membership: Membership, members: list[Member]) -> None:
-        """The members that a new cluster starts with, which no entry of the log adds."""
-        assert self.applied_index == 0, "only an empty state is bootstrapped"
+    def bootstrap(self, membership: Membership, members: list[Member], *, index: int = 0, term: int = 0) -> None:
+        """The members that a cluster starts with, which no entry of the log adds: this is the state at that index and term.
+        Also where there is data already, of which nothing but the members and what was said of them is replaced.
+        """
+        assert index >= self.applied_index, "what is applied stays applied"
         self._members.set_membership(membership)
-        for member in members:
-            self._members.set_member(member)
+        self._members.begin_anew(members)
+        self._alarms.put_all_down()
+        self.applied_index, self.applied_term = index, term
+
+    def keep_only(self, member_id: int) -> None:
+        """Removes all members but one, which votes: what no entry does, for a cluster that has lost its quorum for good."""
+        self._members.keep_only(member_id)
+        self._alarms.put_all_down()
 
     def record_progress(self) -> None:
         """Stores how far this state is: once in each pass of `apply`, before the pass is sealed. Its rows and these reach the
@@ -145,6 +172,7 @@ class StateMachine:
             if known is not None:
                 self.applied_index, self.applied_term = entry.index, entry.term
                 return Outcome(known.response, known.error, (), command.proposer, command.proposal)
+        self._term = entry.term
         try:
             result = self._execute(command)
         except RequestError as error:
@@ -159,6 +187,8 @@ class StateMachine:
         if command.refusal:
             raise REFUSALS[command.refusal]
         request = getattr(command, body)
+        if self.auth.enabled:
+            check_rights(self.auth, body, request, Author(command.user, command.auth_revision))
         if self._alarms.raised:
             self._check_alarms(body, request)
         return self._handlers[body](request)
@@ -178,7 +208,7 @@ class StateMachine:
         events: Sequence[Event],
         error: RequestError | None = None,
     ) -> Outcome:
-        if command.HasField("request_id"):
+        if command.HasField("request_id") and not isinstance(error, NotAllowedError):
             request_id = command.request_id
             self._requests.keep(request_id.client, request_id.sequence, entry.index, Answer(response, error))
         self.applied_index, self.applied_term = entry.index, entry.term
@@ -189,7 +219,7 @@ class StateMachine:
             return
         if self._alarms.corrupt:
             raise CorruptClusterError
-        if self._alarms.no_space and (body == "put" or (body == "txn" and puts_anything(request))):
+        if self._alarms.no_space and (body in _NEED_SPACE or (body == "txn" and puts_anything(request))):
             raise NoSpaceError
 
     def _alarm(self, request: AlarmRequest) -> Result:
@@ -211,3 +241,22 @@ class StateMachine:
         self.downgrade_target = request.target_version
         self._state.put(Table.STATE, _DOWNGRADE_ROW, request.target_version.encode())
         return None, ()
+
+    def _of_auth(self, handler: Callable[[Any], Response]) -> Callable[[Any], Result]:
+        """A handler of users and roles, its answer with the revision of the keys, as all answers have it."""
+
+        def handle(request: Any) -> Result:
+            response = handler(request)
+            response.header.revision = self.store.revision
+            return response, ()
+
+        return handle
+
+    def _issue_token(self, request: IssueToken) -> Result:
+        response = self.auth.issue_token(request, self.applied_index + 1)
+        response.header.revision = self.store.revision
+        return response, ()
+
+    def _lease_keys(self, lease_id: int) -> Iterable[bytes]:
+        lease = self.lessor.leases.get(lease_id)
+        return () if lease is None else lease.keys

@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from raftkv.apply.members import ChangeResponse
+from raftkv.auth.state import AuthResponse
 from raftkv.errors import RequestError
+from raftkv.lease.commands import LeaseResponse
 from raftkv.mvcc import Event
 from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
 
-Response = PutResponse | DeleteRangeResponse | TxnResponse | CompactionResponse | AlarmResponse | ChangeResponse
+Response = (
+    PutResponse
+    | DeleteRangeResponse
+    | TxnResponse
+    | CompactionResponse
+    | AlarmResponse
+    | ChangeResponse
+    | AuthResponse
+    | LeaseResponse
+)
 
 
 class Outcome(NamedTuple):
@@ -18,7 +29,7 @@ class Outcome(NamedTuple):
     """Its header has the revision; the rest of the header is the server's to fill."""
     error: RequestError | None = None
     events: Sequence[Event] = ()
-    """The changes of keys, in order; they are visible in the store."""
+    """The changes of keys, in order; they are visible in the store. Where leases expire together, they are of several revisions."""
     proposer: int = 0
     """The node that waits for this outcome; 0: nobody."""
     proposal: int = 0

@@ -21,7 +21,16 @@ from typing import NamedTuple
 from raftkv.apply.outcome import Response
 from raftkv.errors import AnswerNotKeptError, Code, RequestError, RequestIdExpiredError
 from raftkv.mvcc.steps import SLICE_ROWS, Steps
-from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
+from raftkv.pb import rpc
+from raftkv.pb.rpc import (
+    AlarmResponse,
+    CompactionResponse,
+    DeleteRangeResponse,
+    LeaseGrantResponse,
+    LeaseRevokeResponse,
+    PutResponse,
+    TxnResponse,
+)
 from raftkv.storage.engine import Table
 from raftkv.storage.overlay import Overlay
 
@@ -52,6 +61,19 @@ _RESPONSES: dict[int, type[Response]] = {
     5: TxnResponse,
     6: CompactionResponse,
     7: AlarmResponse,
+    8: LeaseGrantResponse,
+    9: LeaseRevokeResponse,
+    32: rpc.AuthEnableResponse,
+    33: rpc.AuthDisableResponse,
+    34: rpc.AuthUserAddResponse,
+    35: rpc.AuthUserDeleteResponse,
+    36: rpc.AuthUserChangePasswordResponse,
+    37: rpc.AuthUserGrantRoleResponse,
+    38: rpc.AuthUserRevokeRoleResponse,
+    39: rpc.AuthRoleAddResponse,
+    40: rpc.AuthRoleDeleteResponse,
+    41: rpc.AuthRoleGrantPermissionResponse,
+    42: rpc.AuthRoleRevokePermissionResponse,
 }
 """The kinds of answers that are messages. The numbers stand in the rows: they are never reused."""
 _RESPONSE_KINDS = {response: kind for kind, response in _RESPONSES.items()}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
+from google.protobuf.message import Message
+
 from raftkv.apply.command import COMPACT, DELETE_RANGE, PUT, TXN, body
 from raftkv.errors import RequestTooLargeError
 from raftkv.mvcc.checks import (
@@ -22,6 +24,7 @@ from raftkv.mvcc.checks import (
 )
 from raftkv.pb import rpc
 from raftkv.reply import Reply
+from raftkv.rpc.access import Access
 from raftkv.rpc.metadata import max_staleness_s, request_id
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.server.quota import Quota, cost_of_put
@@ -39,8 +42,10 @@ class Limits:
 class KV:
     """The service."""
 
-    def __init__(self, replica: Replica, quota: Quota, limits: Limits) -> None:
+    def __init__(self, replica: Replica, quota: Quota, limits: Limits, access: Access) -> None:
         self._replica = replica
+        self._auth = replica.machine.auth
+        self._access = access
         self._quota = quota
         self._limits = limits
 
@@ -60,11 +65,22 @@ class KV:
             Method("/etcdserverpb.KV/Compact", Kind.UNARY, rpc.CompactionRequest, rpc.CompactionResponse, self.compact),
         ]
 
+    def checks(self) -> dict[str, Callable[[Any], None]]:
+        """What makes a request wrong whoever sends it, by method."""
+        return {
+            "/etcdserverpb.KV/Range": check_range,
+            "/etcdserverpb.KV/Put": check_put,
+            "/etcdserverpb.KV/DeleteRange": check_delete_range,
+            "/etcdserverpb.KV/Txn": lambda request: check_txn(request, self._limits.max_txn_ops),
+        }
+
     def range(self, request: rpc.RangeRequest, call: Call) -> Reply[Any]:
         """Reads keys: linearizable, serializable, or of bounded staleness."""
         check_range(request)
         pieces: list[bytes] = []
-        return self._read(lambda: self._replica.store.range(request, pieces), call, pieces, serializable=request.serializable)
+        return self._read(
+            lambda: self._replica.store.range(request, pieces), request, call, pieces, serializable=request.serializable
+        )
 
     def put(self, request: rpc.PutRequest, call: Call) -> Reply[Any]:
         """Sets a key."""
@@ -81,7 +97,9 @@ class KV:
         """Compares, then reads and writes atomically. One that only reads does not go through the log."""
         check_txn(request, self._limits.max_txn_ops)
         if is_read_only(request):
-            return self._read(lambda: self._replica.store.read_txn(request), call, [], serializable=is_serializable(request))
+            return self._read(
+                lambda: self._replica.store.read_txn(request), request, call, [], serializable=is_serializable(request)
+            )
         self._quota.check_txn(request, len(call.body))
         return self._write(TXN, call)
 
@@ -96,12 +114,18 @@ class KV:
     def _write(self, tag: bytes, call: Call) -> Reply[Any]:
         if len(call.body) > self._limits.max_request_bytes:
             raise RequestTooLargeError
-        return self._replica.propose(body(tag, call.body), request_id(call.metadata))
+        return self._replica.propose(body(tag, call.body), request_id(call.metadata), call.author)
 
-    def _read(self, look: Callable[[], Any], call: Call, pieces: list[bytes], *, serializable: bool) -> Reply[Any]:
-        """`look` may move parts of a long answer into `pieces`, encoded."""
+    def _read(
+        self, look: Callable[[], Any], request: Message, call: Call, pieces: list[bytes], *, serializable: bool
+    ) -> Reply[Any]:
+        """`look` may move parts of a long answer into `pieces`, encoded. Whether the caller may see it, the same state says that
+        the answer comes from.
+        """
 
         def work() -> Any:
+            if self._auth.enabled:
+                self._access.check(call, request)
             revision = self._replica.store.revision
             response = look()
             if isinstance(response, GeneratorType):

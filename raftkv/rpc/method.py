@@ -16,11 +16,40 @@ one go would hold the loop for a quarter of a second.
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.message import Message
 
+from raftkv.auth.state import Author
+from raftkv.errors import RequestError
+
 Answer = Message | bytes | list[bytes]
+
+
+class Outlet(Protocol):
+    """Where the handler of a BIDI method may put answers of its own accord, from anywhere on the event loop: they leave in this
+    turn, and cost no task. Nothing is said where the call has ended.
+    """
+
+    on_drained: Callable[[], None] | None
+    """Called when everything has been collected."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the client has not collected, with what it costs to keep them."""
+        ...
+
+    def send(self, message: bytes) -> None:
+        """An answer."""
+        ...
+
+    def send_each(self, body: bytes, tails: list[bytes]) -> None:
+        """An answer for each of the tails, which are equally long: the body, then the tail."""
+        ...
+
+    def end(self, error: RequestError) -> None:
+        """Ends the call with an error, and cancels its handler."""
+        ...
 
 
 class Kind(Enum):
@@ -48,6 +77,10 @@ class Call:
     """The common name of the client's verified certificate, or nothing."""
     body: bytes = b""
     """The request as it came, of a unary or server-streaming call: the log keeps these bytes."""
+    author: Author | None = None
+    """Who asks, where authentication is on (`raftkv.rpc.guard`): to be handed on to whoever looks at keys or proposes."""
+    outlet: Outlet | None = None
+    """Of a BIDI call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from raftkv.rpc.auth import AuthService
+from raftkv.rpc.authentication import Authentication
 from raftkv.rpc.cluster import Cluster
 from raftkv.rpc.guard import guarded
 from raftkv.rpc.health import Health
@@ -9,17 +11,32 @@ from raftkv.rpc.kv import KV, Limits
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
 from raftkv.rpc.reflection import reflection_services
+from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica
 
 
-def services(replica: Replica, health: Health, quota: Quota, limits: Limits, size_on_disk: Callable[[], int]) -> list[Method]:
+def services(
+    replica: Replica,
+    health: Health,
+    quota: Quota,
+    limits: Limits,
+    size_on_disk: Callable[[], int],
+    *,
+    authentication: Authentication,
+    watch: WatchSettings,
+) -> list[Method]:
     """Every method, with the checks that all have in common."""
+    access = authentication.access
+    keys = KV(replica, quota, limits, access)
     methods = [
-        *KV(replica, quota, limits).methods(),
+        *keys.methods(),
+        *AuthService(replica, access, authentication.passwords, authentication.issuer).methods(),
+        *Watch(replica, watch, lambda request, call: access.check(call, request)).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),
     ]
     methods += reflection_services(methods)
-    return [guarded(method, replica) for method in methods]
+    checks = keys.checks()
+    return [guarded(method, replica, access, checks.get(method.path)) for method in methods]

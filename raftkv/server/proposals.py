@@ -13,6 +13,7 @@ from collections import deque
 
 from google.protobuf.message import DecodeError, Message
 
+from raftkv.auth.state import Author
 from raftkv.errors import (
     LeaderFailureTimeoutError,
     MalformedRequestError,
@@ -31,7 +32,7 @@ UNBOUND = 0
 class Proposal:
     """One command that somebody here waits for."""
 
-    __slots__ = ("data", "deadline", "identifier", "offers", "reply", "term")
+    __slots__ = ("change", "data", "deadline", "identifier", "offers", "reply", "term")
 
     def __init__(self, identifier: int, data: bytes, reply: Reply[Message], deadline: float) -> None:
         self.identifier = identifier
@@ -40,6 +41,8 @@ class Proposal:
         self.deadline = deadline
         self.term = UNBOUND
         self.offers = 0
+        self.change = False
+        """Whether it changes the members: those take another way to the log (server/changes.py)."""
 
 
 class Proposals:
@@ -53,6 +56,8 @@ class Proposals:
         self._patience_s = patience_s
         self._pending: dict[int, Proposal] = {}
         self._queue: deque[Proposal] = deque()
+        self.changes: deque[Proposal] = deque()
+        """The proposals to change the members that wait to be offered."""
         self._newest_term = UNBOUND
 
     def __len__(self) -> int:
@@ -63,7 +68,9 @@ class Proposals:
         """Whether something waits to be offered."""
         return bool(self._queue)
 
-    def add(self, body: bytes, now: float, *, request_id: RequestId | None = None) -> Reply[Message]:
+    def add(
+        self, body: bytes, now: float, *, request_id: RequestId | None = None, author: Author | None = None
+    ) -> Reply[Message]:
         """Queues a command whose encoded body field is `body`; the reply gets the answer or a RequestError.
 
         Raises:
@@ -74,12 +81,23 @@ class Proposals:
             raise TooManyRequestsError
         identifier = self._next
         self._next += 1
-        data = self._head + Command(proposal=identifier, request_id=request_id).SerializeToString() + body
+        command = Command(proposal=identifier, request_id=request_id)
+        if author is not None:
+            command.user, command.auth_revision = author
+        data = self._head + command.SerializeToString() + body
         _check_readable(data)
         reply: Reply[Message] = Reply()
         proposal = Proposal(identifier, data, reply, now + self._patience_s)
         self._pending[identifier] = proposal
         self._queue.append(proposal)
+        return reply
+
+    def add_change(self, body: bytes, now: float) -> Reply[Message]:
+        """As `add`, for a change of the members."""
+        reply = self.add(body, now)
+        proposal = self._queue.pop()
+        proposal.change = True
+        self.changes.append(proposal)
         return reply
 
     def take_queued(self, max_bytes: int) -> list[Proposal]:
@@ -114,7 +132,8 @@ class Proposals:
         dead = [p for p in self._pending.values() if UNBOUND < p.term < term]
         for proposal in dead:
             proposal.term = UNBOUND
-        self._queue.extendleft(reversed(dead))
+        self.changes.extendleft([proposal for proposal in reversed(dead) if proposal.change])
+        self._queue.extendleft([proposal for proposal in reversed(dead) if not proposal.change])
         return bool(dead)
 
     def answer(self, identifier: int) -> Reply[Message] | None:
@@ -137,6 +156,8 @@ class Proposals:
             del self._pending[proposal.identifier]
             _fail(proposal, LeaderFailureTimeoutError() if proposal.offers > 1 else RequestTimeoutError())
         self._queue = deque(p for p in self._queue if p.identifier in self._pending)
+        for proposal in [p for p in self.changes if p.identifier not in self._pending]:
+            self.changes.remove(proposal)
         return len(expired)
 
     def stop(self) -> None:
@@ -145,6 +166,7 @@ class Proposals:
             _fail(proposal, StoppedError())
         self._pending.clear()
         self._queue.clear()
+        self.changes.clear()
 
 
 def _check_readable(data: bytes) -> None:

@@ -15,7 +15,7 @@ runs this very code.
 """
 
 from asyncio import AbstractEventLoop, Future, TaskGroup, TimerHandle
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,25 +24,28 @@ import structlog
 
 from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
+from raftkv.auth.state import Author
 from raftkv.clock import Clock
 from raftkv.errors import (
     ProposalDroppedError,
     ReadDroppedError,
+    RemovedMemberError,
     StoppedError,
     TooManyRequestsError,
     UnavailableError,
 )
 from raftkv.mvcc.store import Store
 from raftkv.pb.command import RequestId
-from raftkv.pb.rpc import Member, ResponseHeader
+from raftkv.pb.rpc import Member, ResponseHeader, WatchResponse
 from raftkv.peer.asks import Ask, AskReply, Asks
 from raftkv.peer.peers import Peers
-from raftkv.raft.messages import NO_NODE, EntryKind, InstallSnapshot, Message
+from raftkv.raft.messages import NO_NODE, EntryKind, InstallSnapshot, Message, Propose
 from raftkv.raft.raft import Raft
 from raftkv.raft.ready import Persist, Ready
 from raftkv.reply import Reply
 from raftkv.server.applier import Applier
 from raftkv.server.asking import LeaderAsks
+from raftkv.server.changes import MembershipChanges
 from raftkv.server.measured import Measured
 from raftkv.server.proposals import Proposals
 from raftkv.server.reads import ReadRounds
@@ -54,9 +57,14 @@ from raftkv.storage.engine import Engine
 from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
 from raftkv.storage.thread import Storage
+from raftkv.watch import Hub, Surroundings
 
 log = structlog.get_logger(__name__)
 
+HEALTH_TICKS = 10
+"""Ticks of silence after which a voter counts as gone where the members are to be changed: an election timeout of etcd's."""
+REMOVAL_GRACE_S = 1.0
+"""What a node that was removed may still take to say what it has to say (etcd: 1 s)."""
 MAX_OFFER_BYTES = 1024 * 1024
 """Proposals given to Raft in one go; the next go follows in the same turn."""
 
@@ -79,6 +87,9 @@ class Settings:
     """Writes, and reads, that may wait at once."""
     max_apply_gap: int = 5_000
     """Committed entries not yet applied above which writes are refused."""
+    strict_reconfig: bool = True
+    """Refuse changes of the members that would leave the cluster without a quorum."""
+    max_learners: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +134,30 @@ class Replica:
         self.asks = Asks(settings.node_id, parts.clock, life, wake=self.wake)
         """Questions to and from single nodes."""
         self._leader_asks = LeaderAsks(self.asks, parts.clock, lambda: self.leader, patience_s=settings.patience_s)
+        self._changes = MembershipChanges(
+            parts.raft,
+            parts.machine,
+            self._proposals,
+            parts.clock,
+            node_id=settings.node_id,
+            strict=settings.strict_reconfig,
+            max_learners=settings.max_learners,
+            patience_s=settings.patience_s,
+            health_s=HEALTH_TICKS * settings.tick_s,
+        )
         self._slices = Slices(loop, parts.clock)
+        self._history_slices = Slices(loop, parts.clock)
+        self.watches = Hub(
+            Surroundings(
+                store=parts.machine.store,
+                loop=loop,
+                rng=parts.rng,
+                head=self._watch_head,
+                slices=self._history_slices.answer,
+                failed=self.fail,
+            )
+        )
+        """Who is told of changes."""
         self._writer = Writer(
             parts.engine,
             parts.log,
@@ -136,7 +170,8 @@ class Replica:
             failed=self.fail,
         )
         self._applier = Applier(
-            parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer
+            parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer,
+            changed=self.watches.add,
         )
         self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
@@ -170,6 +205,7 @@ class Replica:
         self._leader_asks.stop()
         self.asks.stop()
         self._slices.stop()
+        self._history_slices.stop()
         self._scrubber.stop()
         self._writer.stop(flush=not self.failed.done())
 
@@ -222,12 +258,21 @@ class Replica:
         header.member_id = self.settings.node_id
         header.raft_term = self._raft.term
 
+    def _watch_head(self, revision: int) -> bytes:
+        """The header of a WatchResponse, encoded as its field."""
+        header = ResponseHeader(revision=revision)
+        self.fill(header)
+        return WatchResponse(header=header).SerializeToString()
+
     # --- requests ----------------------------------------------------------------------------------------------
 
-    def propose(self, body: bytes, request_id: RequestId | None = None) -> Reply[Any]:
+    def propose(
+        self, body: bytes, request_id: RequestId | None = None, author: Author | None = None
+    ) -> Reply[Any]:
         """Sends a command (an encoded body field of command.Command) through the log.
 
-        The reply gets the answer, with its header filled, when the command is applied here.
+        The reply gets the answer, with its header filled, when the command is applied here. `author`: who asks (Call.author);
+        None: the node itself, or anybody where authentication is off.
 
         Raises:
             TooManyRequestsError: too much is waiting already.
@@ -237,13 +282,21 @@ class Replica:
             raise StoppedError
         if self._raft.commit - self.machine.applied_index > self.settings.max_apply_gap:
             raise TooManyRequestsError
-        reply = self._proposals.add(body, self._clock.now(), request_id=request_id)
+        reply = self._proposals.add(body, self._clock.now(), request_id=request_id, author=author)
         self.wake()
         return reply
 
     def ask_leader(self, kind: int, body: bytes) -> Reply[bytes]:
         """Asks the leader, this node or another (raftkv.peer.asks): again where leadership moves, so only what may be asked twice."""
         return self._leader_asks.ask(kind, body)
+
+    def propose_change(self, body: bytes) -> Reply[Any]:
+        """As `propose`, for a change of the members: the leader makes one after the other, when it may."""
+        if self._stopped:
+            raise StoppedError
+        reply = self._proposals.add_change(body, self._clock.now())
+        self.wake()
+        return reply
 
     def read(self, work: Callable[[], Any]) -> Reply[Any]:
         """A linearizable read: `work` looks at the local state when it holds all that was committed by now.
@@ -309,12 +362,24 @@ class Replica:
     def receive(self, message: Message) -> None:
         if self._stopped:
             return
+        if type(message) is Propose and self._changes.arrived(message):
+            self.wake()
+            return
         self._raft.step(message)
         if self._raft.has_ready():
             self.wake()
 
     def ask_arrived(self, message: Ask | AskReply) -> None:
         self.asks.received(message)
+
+    def expelled(self) -> None:
+        """Another member says that this node was removed. No id ever comes back, so that is final whoever says it."""
+        if not self._stopped:
+            self.stop()
+            self.failed.set_exception(RemovedMemberError(self.settings.node_id))
+
+    def roster(self) -> tuple[Iterable[Member], Iterable[int]]:
+        return self.machine.members.values(), self.machine.removed
 
     def peer_lost(self, node_id: int) -> None:
         if not self._stopped:
@@ -344,6 +409,8 @@ class Replica:
             return
         try:
             self._offer()
+            if self._changes.waiting:
+                self._changes.step()
             self._begin_read()
             if self._raft.has_ready():
                 self._handle(self._raft.ready())
@@ -403,6 +470,7 @@ class Replica:
         if persist.snapshot is not None:
             self._applier.clear()
             receiver = self._incoming.take(persist.snapshot)
+            self.watches.hold()
             self._writer.install(persist, receiver, lambda: self._swapped(persist))
         elif not self._writer.persist(persist):
             self._synced(persist)
@@ -421,6 +489,7 @@ class Replica:
             return
         if not self._applier.run():
             return
+        self.watches.publish()
         applied = self.machine.applied_index
         self._raft.applied_to(applied)
         self._reads.applied(applied)
@@ -489,6 +558,7 @@ class Replica:
         assert persist.snapshot is not None
         self._compacted_at = persist.snapshot.index
         self._incoming.installed()
+        self.watches.resume()
         self._members_changed()
         self._synced(persist)
 
@@ -501,7 +571,11 @@ class Replica:
 
     def _members_changed(self) -> None:
         self._known_members = self.machine.members
+        if self.settings.node_id in self.machine.removed:
+            log.warning("this member was removed from the cluster")
+            self._loop.call_later(REMOVAL_GRACE_S, self.expelled)
+        self._peers.set_removed(self.machine.removed)
         self.asks.set_members(frozenset(self._known_members))
         self._peers.set_members(
-            {member.ID: member.peerURLs[0].partition("://")[2] for member in self.machine.members.values() if member.peerURLs}
+            {member.ID: member.peerURLs[0] for member in self.machine.members.values() if member.peerURLs}
         )
