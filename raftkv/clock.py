@@ -12,6 +12,11 @@ class Clock(Protocol):
         ...
 
 
+def unix_time() -> float:
+    """Seconds since 1970: for what has a date, as certificates do, and for nothing that must not jump."""
+    return time.time()
+
+
 class SystemClock:
     """The machine's monotonic clock."""
 

@@ -49,17 +49,25 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
 
 def _option(field: "Field[Any]") -> Callable[[Any], Any]:
     flag = "--" + field.name.replace("_", "-")
-    shown = field.default not in {"", None}
-    kind: Any = {int: int, str: str}.get(field.type, str) if isinstance(field.type, type) else Path
     return click.option(
         flag,
         field.name,
-        type=click.Path(path_type=Path, file_okay=False) if kind is Path else kind,
+        **_kind(field),
         default=field.default,
-        show_default=shown,
+        show_default=field.default not in {"", None, False},
         envvar=f"RAFTKV_{field.name.upper()}",
         help=field.metadata["help"],
     )
+
+
+def _kind(field: "Field[Any]") -> dict[str, Any]:
+    """A switch may stand alone or say true or false, as in Go."""
+    if field.type is bool:
+        return {"type": bool, "is_flag": False, "flag_value": True, "metavar": "[BOOLEAN]"}
+    if field.type in {int, str}:
+        return {"type": field.type}
+    directory = field.name.endswith("_dir")
+    return {"type": click.Path(path_type=Path, file_okay=not directory, dir_okay=directory)}
 
 
 @click.command(name="serve", epilog=EXAMPLES)

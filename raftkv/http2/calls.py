@@ -26,6 +26,7 @@ from raftkv.errors import (
 )
 from raftkv.http2.frames import ErrorCode
 from raftkv.http2.framing import MessageReader
+from raftkv.http2.load import Load
 from raftkv.http2.options import Hooks, Options
 from raftkv.http2.routing import Route
 from raftkv.http2.status import StatusBlocks, trailers
@@ -49,6 +50,7 @@ class Carrier(Protocol):
     identity: str
     buffered: int
     """Bytes of requests that are kept for all calls."""
+    load: Load
 
     def now(self) -> float: ...
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -58,6 +60,7 @@ class Carrier(Protocol):
     def send_answer(self, stream: Stream, message: bytes) -> None: ...
     def send_pieces(self, stream: Stream, pieces: list[bytes]) -> None: ...
     def send_message(self, stream: Stream, message: bytes) -> None: ...
+    def send_each(self, stream: Stream, body: bytes, tails: list[bytes]) -> None: ...
     def send_trailers(self, stream: Stream, block: bytes) -> None: ...
     def send_error(self, stream: Stream, block: bytes) -> None: ...
     def reset(self, stream: Stream, code: ErrorCode) -> None: ...
@@ -259,12 +262,16 @@ class ServerCall(ABC):
         carrier = self._carrier
         self._held += size
         carrier.buffered += size
-        if size > 0 and carrier.buffered > carrier.options.max_buffered_bytes:
+        load = carrier.load
+        load.kept += size
+        options = carrier.options
+        if size > 0 and (carrier.buffered > options.max_buffered_bytes or load.kept > options.max_held_bytes):
             raise TooManyRequestsError
 
     def _release(self) -> None:
         """What is left of the request is no longer kept."""
         self._carrier.buffered -= self._held
+        self._carrier.load.kept -= self._held
         self._held = 0
         self._reader = None
 

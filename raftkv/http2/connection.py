@@ -32,6 +32,7 @@ from raftkv.http2.frames import (
 from raftkv.http2.guard import PingGuard, TokenBucket
 from raftkv.http2.head import HeadReader, RequestHead
 from raftkv.http2.hpack import DEFAULT_TABLE_SIZE, Field
+from raftkv.http2.load import Load
 from raftkv.http2.options import Options
 from raftkv.http2.outbox import Outbox
 from raftkv.http2.stream import Stream
@@ -75,6 +76,7 @@ class ServerConnection:
         "_greeted",
         "_heads",
         "_ids",
+        "_load",
         "_now",
         "_options",
         "_pings",
@@ -89,12 +91,13 @@ class ServerConnection:
         "streams",
     )
 
-    def __init__(self, options: Options, accept: Accept, now: Callable[[], float]) -> None:
+    def __init__(self, options: Options, accept: Accept, now: Callable[[], float], load: Load | None = None) -> None:
         self._options = options
+        self._load = load = load or Load()
         self._accept = accept
         self._now = now
         self.streams: dict[int, Stream] = {}
-        self.outbox = Outbox(self._finished)
+        self.outbox = Outbox(self._finished, load)
         self.closed = False
         """No byte that comes is looked at any more; what is in the outbox is the last."""
         self.ready = False
@@ -287,6 +290,7 @@ class ServerConnection:
             raise StreamProtocolError(ErrorCode.REFUSED_STREAM, "too much to do for another stream")
         stream = Stream(stream_id, options.stream_window_bytes, self.outbox.initial_window, head.content_length)
         self.streams[stream_id] = stream
+        self._load.calls += 1
         if not flags & END_STREAM:
             self._accept(stream, head, volatile)
             return
@@ -462,6 +466,7 @@ class ServerConnection:
         """We have sent the end of the stream; a client that still sends is told to stop (section 8.1)."""
         stream.receiver = None
         del self.streams[stream.id]
+        self._load.calls -= 1
         if not stream.remote_closed:
             self._end_early(stream.id, ErrorCode.NO_ERROR)
 
@@ -475,6 +480,7 @@ class ServerConnection:
     def _forget(self, stream: Stream) -> None:
         self.outbox.drop(stream)
         del self.streams[stream.id]
+        self._load.calls -= 1
 
     def _violated(self, stream_id: int, code: ErrorCode) -> None:
         """A stream error (section 5.4.2)."""

@@ -13,10 +13,16 @@ MIB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Limits and times of a server. All of them hold per connection, but `max_connections`."""
+    """Limits and times of a server. All of them hold per connection, but the first ones."""
 
     max_connections: int = 10_000
-    """Further ones are closed as soon as they are accepted."""
+    """Of the server; further ones are closed as soon as they are accepted."""
+    max_handshakes: int = 1000
+    """Connections of the server that are in their TLS handshake; further ones are closed as soon as they are accepted."""
+    max_calls: int = 100_000
+    """Calls in progress on all connections: RESOURCE_EXHAUSTED above it."""
+    max_held_bytes: int = 1024 * MIB
+    """Requests not complete or not taken yet, and answers not collected, on all connections: RESOURCE_EXHAUSTED above it."""
     max_concurrent_streams: int = 1000
     """Calls in progress; further ones are refused, which tells the client that it may retry."""
     max_message_bytes: int = 2 * MIB
@@ -41,6 +47,8 @@ class Options:
     """A client that pings more often, without traffic that explains it, is sent away with too_many_pings."""
     permit_pings_without_calls: bool = True
     """etcd holds idle clients to one ping in two hours; connections kept warm by pings are welcome here."""
+    trust_common_names: bool = True
+    """The common name of a client's verified certificate is who it is (`Call.identity`)."""
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with every answer."""
 

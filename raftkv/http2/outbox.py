@@ -21,6 +21,7 @@ from raftkv.http2.frames import (
     ErrorCode,
     header_frames,
 )
+from raftkv.http2.load import Load
 from raftkv.http2.stream import Stream
 from raftkv.http2.violation import ConnectionProtocolError, StreamProtocolError
 
@@ -38,6 +39,7 @@ class Outbox:
 
     __slots__ = (
         "_finished",
+        "_load",
         "_parts",
         "_patient",
         "_prefix",
@@ -52,8 +54,9 @@ class Outbox:
         "window",
     )
 
-    def __init__(self, finished: Callable[[Stream], None]) -> None:
+    def __init__(self, finished: Callable[[Stream], None], load: Load) -> None:
         self._finished = finished
+        self._load = load
         self._parts: list[bytes | memoryview] = []
         self._size = 0
         self._replies = 0
@@ -157,6 +160,7 @@ class Outbox:
         stream.queue.append(memoryview(data))
         stream.queued += size
         self.queued += size
+        self._load.queued += size
         self.pump()
 
     def trailers(self, stream: Stream, block: bytes) -> None:
@@ -171,6 +175,7 @@ class Outbox:
         if stream.queue is not None:
             del self._waiting[stream.id]
             self.queued -= stream.queued
+            self._load.queued -= stream.queued
             stream.queue = None
             stream.queued = 0
 
@@ -206,6 +211,7 @@ class Outbox:
         stream.queued -= size
         self.window -= size
         self.queued -= size
+        self._load.queued -= size
         self._size += size
         self._parts.append(HEADER.pack(size << 8 | DATA, 0, stream.id))
         self._parts.append(piece[:size])

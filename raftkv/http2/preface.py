@@ -1,8 +1,10 @@
 """The door of a server: who may come in, and which protocol the client speaks.
 
-accepted --(too many)--> closed
-    --> TLS handshake, with a deadline --> first bytes, with a deadline
+accepted --(too many, or too many in their handshake)--> closed
+    --> TLS handshake, with a deadline --(not the certificate of a friend)--> closed
+    --> first bytes, with a deadline
           the HTTP/2 preface, or ALPN h2 --> GrpcProtocol
+          a TLS handshake                --> closed
           anything else                  --> the HTTP/1.1 protocol, or closed
 """
 
@@ -11,8 +13,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
+import structlog
+
 from raftkv.http2.frames import PREFACE
 from raftkv.http2.protocol import GrpcProtocol, Shared
+from raftkv.tls import ServerTLS
+from raftkv.tls.seldom import Seldom
+
+log = structlog.get_logger(__name__)
+
+TLS_HANDSHAKE = b"\x16\x03"
+"""How every TLS connection begins (RFC 8446, 5.1); no HTTP does."""
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -20,12 +31,15 @@ ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 class Door:
     """The rules of a server, and everybody who is inside, by whatever listener."""
 
-    __slots__ = ("_empty", "_gates", "http1", "shared")
+    __slots__ = ("_empty", "_gates", "_seldom", "http1", "shaking_hands", "shared")
 
     def __init__(self, shared: Shared, http1: ProtocolFactory | None) -> None:
         self.shared = shared
         self.http1 = http1
+        self.shaking_hands = 0
+        """How many of those inside are still in their TLS handshake."""
         self._gates: set[Gate] = set()
+        self._seldom = Seldom(asyncio.get_running_loop().time)
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -46,6 +60,21 @@ class Door:
             self._empty.clear()
         return True
 
+    def welcome(self, tls: ServerTLS) -> "Gate | None":
+        """A gate for a connection that begins its handshake, or None where there is no room."""
+        if self.shaking_hands >= self.shared.options.max_handshakes:
+            return None
+        gate = Gate(self, tls)
+        if self.admit(gate):
+            return gate
+        gate.release()
+        return None
+
+    def refuse(self, address: object, reason: str) -> None:
+        """Says why somebody is sent away, but not endlessly."""
+        if self._seldom.allows(reason):
+            log.warning("a client was sent away", address=str(address), reason=reason)
+
     def release(self, gate: "Gate") -> None:
         """Gone; harmless when said twice."""
         self._gates.discard(gate)
@@ -65,8 +94,11 @@ class Gate(asyncio.Protocol):
     Invariant: it is inside from its admission to the loss of its connection.
     """
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, tls: ServerTLS | None = None) -> None:
         self._door = door
+        self._tls = tls
+        self._shaking_hands = tls is not None
+        door.shaking_hands += self._shaking_hands
         self._transport: asyncio.Transport | None = None
         self._early = b""
         """What came before the protocol was known."""
@@ -77,7 +109,8 @@ class Gate(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is ready for use, behind its TLS handshake if there is one."""
         self._transport = cast("asyncio.Transport", transport)
-        if not self._door.admit(self):
+        self._hands_shaken()
+        if not self._door.admit(self) or not self._is_friend(transport):
             self._transport.abort()
             return
         tunnel = transport.get_extra_info("ssl_object")
@@ -102,6 +135,18 @@ class Gate(asyncio.Protocol):
         elif len(self._early) >= len(PREFACE):
             self._enter_http2(self._transport)
 
+    def _is_friend(self, transport: asyncio.BaseTransport) -> bool:
+        reason = "" if self._tls is None else self._tls.refusal(transport.get_extra_info("peercert"))
+        if reason:
+            self._door.refuse(transport.get_extra_info("peername"), reason)
+        return not reason
+
+    def _hands_shaken(self) -> None:
+        """Or not: the handshake is over."""
+        if self._shaking_hands:
+            self._shaking_hands = False
+            self._door.shaking_hands -= 1
+
     def _enter_http2(self, transport: asyncio.Transport) -> None:
         self._stop_timer()
         protocol = GrpcProtocol(self._door.shared, self.release)
@@ -113,6 +158,13 @@ class Gate(asyncio.Protocol):
 
     def _enter_http1(self, transport: asyncio.Transport) -> None:
         self._stop_timer()
+        if self._early.startswith(TLS_HANDSHAKE):
+            self._door.refuse(
+                transport.get_extra_info("peername"),
+                "it speaks TLS, and here only plain text is spoken: does its URL begin with https:// in place of http://?",
+            )
+            transport.abort()
+            return
         if self._door.http1 is None:
             transport.close()
             return
@@ -150,6 +202,7 @@ class Gate(asyncio.Protocol):
     def release(self) -> None:
         """The connection is gone; a place is free."""
         self._stop_timer()
+        self._hands_shaken()
         self._door.release(self)
 
     def abort(self) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
-from raftkv.errors import MalformedRequestError
+from raftkv.errors import MalformedRequestError, TooManyRequestsError
 from raftkv.http2.calls import ServerCall
 from raftkv.http2.connection import ServerConnection
 from raftkv.http2.flusher import Flusher
@@ -16,6 +16,7 @@ from raftkv.http2.frames import ErrorCode
 from raftkv.http2.framing import frame_prefix, framed
 from raftkv.http2.head import RequestHead
 from raftkv.http2.hpack import Field
+from raftkv.http2.load import Load
 from raftkv.http2.metadata import parse_timeout, value_of
 from raftkv.http2.options import Hooks, Options
 from raftkv.http2.routing import Refusal, Route, Router
@@ -25,9 +26,12 @@ from raftkv.http2.streaming import StreamingCall
 from raftkv.http2.tasks import HandlerTasks
 from raftkv.http2.unary import ServerStreamCall, UnaryCall
 from raftkv.rpc.method import Kind, Method
+from raftkv.tls.names import common_name
 
 PATIENCE_SECONDS: Final = 0.002
 """How long a PING's answer waits for an answer that is in the making: Go's clients send a PING with nearly every lone request."""
+SHARED_BODY_BYTES: Final = 16 * 1024
+"""Messages above this size are not copied for each who gets them."""
 FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to collect the last bytes."""
 
@@ -35,12 +39,14 @@ FAREWELL_SECONDS: Final = 1.0
 class Shared:
     """What all connections of a server have in common."""
 
-    __slots__ = ("blocks", "connections", "flusher", "hooks", "options", "router", "tasks")
+    __slots__ = ("blocks", "connections", "flusher", "hooks", "load", "options", "router", "tasks", "too_much")
 
     def __init__(self, methods: list[Method], options: Options, hooks: Hooks) -> None:
         self.options = options
         self.hooks = hooks
+        self.load = Load()
         self.blocks = StatusBlocks(options.headers)
+        self.too_much = self.blocks.error(TooManyRequestsError.code, TooManyRequestsError.text)
         self.router = Router(methods, self.blocks)
         self.tasks = HandlerTasks()
         self.flusher = Flusher()
@@ -66,7 +72,8 @@ class GrpcProtocol(asyncio.Protocol):
         self.buffered = 0
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
-        self._connection = ServerConnection(shared.options, self._accept, self.now)
+        self.load = shared.load
+        self._connection = ServerConnection(shared.options, self._accept, self.now, shared.load)
         self._outbox = self._connection.outbox
         self._transport: asyncio.Transport | None = None
         self._flusher = shared.flusher
@@ -84,7 +91,8 @@ class GrpcProtocol(asyncio.Protocol):
         """The client has shown that it speaks HTTP/2, or has agreed to (ALPN)."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self.peer = _address(transport.get_extra_info("peername"))
-        self.identity = common_name(transport.get_extra_info("peercert"))
+        if self.options.trust_common_names:
+            self.identity = common_name(transport.get_extra_info("peercert"))
         self._shared.connections.add(self)
         self._alive_timer = self._loop.call_later(self.options.handshake_seconds, self._check_handshake)
         self._connection.start()
@@ -176,6 +184,10 @@ class GrpcProtocol(asyncio.Protocol):
         if isinstance(route, Refusal):
             self._outbox.headers(stream, route.block, end_stream=True)
             return
+        load, options = self.load, self.options
+        if load.calls > options.max_calls or load.queued > options.max_held_bytes:
+            self._outbox.headers(stream, self._shared.too_much, end_stream=True)
+            return
         kind = route.method.kind
         if kind is Kind.UNARY:
             call: ServerCall = UnaryCall(self, stream, route, None)
@@ -228,6 +240,20 @@ class GrpcProtocol(asyncio.Protocol):
         if not stream.headers_sent:
             self._outbox.headers(stream, self.blocks.headers)
         self._outbox.data(stream, framed(message))
+        self._flush_soon()
+
+    def send_each(self, stream: Stream, body: bytes, tails: list[bytes]) -> None:
+        """Messages that differ only in their equally long tails. Where they are large they share the body."""
+        outbox = self._outbox
+        if not stream.headers_sent:
+            outbox.headers(stream, self.blocks.headers)
+        prefix = frame_prefix(len(body) + len(tails[0]))
+        if len(body) < SHARED_BODY_BYTES:
+            outbox.data(stream, (prefix + body).join((b"", *tails)))
+        else:
+            for tail in tails:
+                for piece in (prefix, body, tail):
+                    outbox.data(stream, piece)
         self._flush_soon()
 
     def send_trailers(self, stream: Stream, block: bytes) -> None:
@@ -327,12 +353,3 @@ def _address(peername: Any) -> str:
         host, port = peername[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return str(peername or "")
-
-
-def common_name(certificate: Any) -> str:
-    """The subject's common name of a verified certificate, as ssl hands it out."""
-    for part in (certificate or {}).get("subject", ()):
-        for name, value in part:
-            if name == "commonName":
-                return str(value)
-    return ""

@@ -1,14 +1,13 @@
 """The gRPC server: listeners, connections, and an orderly end."""
 
 import asyncio
-import ssl
 from collections.abc import Iterable
 
-from raftkv.http2.listener import TLSListener
 from raftkv.http2.options import Hooks, Options
 from raftkv.http2.preface import Door, Gate, ProtocolFactory
 from raftkv.http2.protocol import FAREWELL_SECONDS, Shared
 from raftkv.rpc.method import Method
+from raftkv.tls import ServerTLS, TLSListener
 
 
 class GrpcServer:
@@ -35,17 +34,22 @@ class GrpcServer:
         """Connections of any kind, with those in their handshake."""
         return len(self._door)
 
-    async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
+    async def listen(self, host: str, port: int, *, tls: ServerTLS | None = None) -> int:
         """Takes connections at an address; returns the port, which is chosen where `port` is 0. Raises OSError.
 
-        A TLS context is told to agree on h2, or http/1.1 where that is served, by ALPN.
+        With TLS, h2 is agreed on by ALPN, or http/1.1 where that is served.
         """
         if tls is None:
             listener = await asyncio.get_running_loop().create_server(lambda: Gate(self._door), host, port)
             self._listeners.append(listener)
             return int(listener.sockets[0].getsockname()[1])
-        tls.set_alpn_protocols(["h2"] if self._door.http1 is None else ["h2", "http/1.1"])
-        tls_listener = TLSListener(self._door, tls, self._shared.tasks)
+        tls_listener = TLSListener(
+            tls,
+            lambda: self._door.welcome(tls),
+            self._shared.tasks.start,
+            handshake_seconds=self._shared.options.handshake_seconds,
+            protocols=("h2",) if self._door.http1 is None else ("h2", "http/1.1"),
+        )
         self._tls_listeners.append(tls_listener)
         return await tls_listener.open(host, port)
 

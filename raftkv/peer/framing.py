@@ -19,30 +19,32 @@ def pack(frames: Iterable[bytes]) -> bytes:
 
 
 class Deframer:
-    """Cuts received bytes into frames."""
+    """Cuts received bytes into frames of at most `limit` bytes."""
 
-    __slots__ = ("_parts", "_size", "_wanted")
+    __slots__ = ("_parts", "_wanted", "held", "limit")
 
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []  # received and not yet part of a complete frame
-        self._size = 0
+    def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
+        self.limit = limit
+        self.held = 0
+        """Bytes received and not yet part of a complete frame."""
+        self._parts: list[bytes] = []
         self._wanted = _LENGTH_BYTES  # nothing is complete below this size, so nothing is joined before
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that are complete with `data`.
 
         Raises:
-            MalformedFrameError: a length above MAX_FRAME_BYTES.
+            MalformedFrameError: a length above the limit.
         """
         self._parts.append(data)
-        self._size += len(data)
-        if self._size < self._wanted:
+        self.held += len(data)
+        if self.held < self._wanted:
             return []
         if len(self._parts) > 1:
             data = b"".join(self._parts)
         frames, rest = self._cut(data)
         self._parts = [rest] if rest else []
-        self._size = len(rest)
+        self.held = len(rest)
         return frames
 
     def _cut(self, data: bytes) -> tuple[list[bytes], bytes]:
@@ -52,7 +54,7 @@ class Deframer:
         while end - position >= _LENGTH_BYTES:
             start = position + _LENGTH_BYTES
             length = int.from_bytes(data[position:start], "big")
-            if length > MAX_FRAME_BYTES:
+            if length > self.limit:
                 raise MalformedFrameError(f"a peer announces a frame of {length} bytes")
             if end - start < length:
                 self._wanted = _LENGTH_BYTES + length

@@ -5,7 +5,7 @@ from typing import Any
 
 from raftkv.http2 import Hooks, Options, frames
 from raftkv.http2.framing import framed
-from raftkv.http2.protocol import GrpcProtocol, Shared, common_name
+from raftkv.http2.protocol import GrpcProtocol, Shared
 from raftkv.pb.rpc import PutRequest
 from raftkv.rpc.method import Kind, Method
 from tests.http2.echo import SERVICE, Echo
@@ -231,8 +231,3 @@ async def test_buffered_bytes_are_released_however_a_call_ends() -> None:
         await connected.settle()
     assert connected.protocol.buffered == 0
     assert connected.protocol._connection.streams == {}
-
-
-def test_the_common_name_is_found_in_what_ssl_hands_out() -> None:
-    assert common_name({"subject": ((("countryName", "x"),), (("commonName", "alice"),))}) == "alice"
-    assert common_name({}) == common_name(None) == ""

@@ -13,6 +13,7 @@ from raftkv.errors import Code, ConfigError
 from raftkv.http2 import GrpcServer, Options, frames
 from raftkv.http2.framing import framed
 from raftkv.pb.rpc import PutRequest
+from raftkv.tls import ServerTLS, TLSSettings
 from tests.http2.echo import Echo
 from tests.http2.raw import RawClient, request_headers
 from tests.http2.running import LOOPBACK, SECONDS, Client, StartServer
@@ -23,13 +24,14 @@ BODY = framed(PutRequest(value=b"hello").SerializeToString())
 WAIT = framed(PutRequest(key=b"wait", value=b"w").SerializeToString())
 
 
-def server_tls(*, ask_client: bool = False) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem", CERTIFICATES / "server.key.pem")
-    if ask_client:
-        context.load_verify_locations(CERTIFICATES / "authority.pem")
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+def server_tls(*, ask_client: bool = False) -> ServerTLS:
+    return ServerTLS(
+        TLSSettings(
+            cert_file=CERTIFICATES / "server.pem",
+            key_file=CERTIFICATES / "server.key.pem",
+            trusted_ca_file=CERTIFICATES / "authority.pem" if ask_client else None,
+        )
+    )
 
 
 def client_tls(*protocols: str, certificate: bool = False) -> ssl.SSLContext:
