@@ -2,12 +2,20 @@
 
 client ----> session (retries, request ids) ----> channel (one endpoint) ----> connection (HTTP/2)
 blocking -'  request, transaction: arguments -> messages
+
+watch --> subscription (buffer, position) --> watch_stream ------.
+lease --> lease_term (deadlines) -----------> keepalive_stream --`--> reopening (a stream that survives) --> session
 """
 
 from raftkv.client.blocking import BlockingClient
+from raftkv.client.blocking_lease import BlockingLease
+from raftkv.client.blocking_watch import BlockingWatch
 from raftkv.client.client import Client
+from raftkv.client.lease import HeldLease
+from raftkv.client.lease_term import LeaseState
 from raftkv.client.method import Method, Repeat
 from raftkv.client.request import Data
+from raftkv.client.subscription import WatchBatch
 from raftkv.client.tls import TLSConfig
 from raftkv.client.transaction import (
     CreateRevision,
@@ -20,15 +28,20 @@ from raftkv.client.transaction import (
     Value,
     Version,
 )
+from raftkv.client.watch import Watch
 
 __all__ = [
     "BlockingClient",
+    "BlockingLease",
+    "BlockingWatch",
     "Client",
     "CreateRevision",
     "Data",
     "Delete",
     "Get",
+    "HeldLease",
     "Lease",
+    "LeaseState",
     "Method",
     "ModRevision",
     "Put",
@@ -37,4 +50,6 @@ __all__ = [
     "Txn",
     "Value",
     "Version",
+    "Watch",
+    "WatchBatch",
 ]

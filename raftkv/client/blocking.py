@@ -9,12 +9,16 @@ from random import Random
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from raftkv.client.blocking_lease import BlockingLease
+from raftkv.client.blocking_watch import BlockingWatch
 from raftkv.client.client import MAX_MESSAGE_BYTES, Client
 from raftkv.client.loop_thread import loop_thread
 from raftkv.client.tls import TLSConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Made = TypeVar("Made")
+Twin = TypeVar("Twin")
 
 
 def _blocking(
@@ -24,6 +28,17 @@ def _blocking(
 
     def call(blocking: "BlockingClient", /, *args: P.args, **options: P.kwargs) -> R:
         return loop_thread().run(method(blocking._client, *args, **options))  # noqa: SLF001  # this is a method of the class
+
+    return update_wrapper(call, method)
+
+
+def _made_of(
+    method: Callable[Concatenate[Client, P], Made], twin: Callable[[Made], Twin]
+) -> Callable[Concatenate["BlockingClient", P], Twin]:
+    """The method that makes the blocking `twin` of what `method` of the client in it makes."""
+
+    def call(blocking: "BlockingClient", /, *args: P.args, **options: P.kwargs) -> Twin:
+        return twin(method(blocking._client, *args, **options))  # noqa: SLF001  # this is a method of the class
 
     return update_wrapper(call, method)
 
@@ -80,6 +95,14 @@ class BlockingClient:
     delete = _blocking(Client.delete)
     txn = _blocking(Client.txn)
     compact = _blocking(Client.compact)
+    watch = _made_of(Client.watch, BlockingWatch)
+    lease = _made_of(Client.lease, BlockingLease)
+    adopt_lease = _made_of(Client.adopt_lease, BlockingLease)
+    lease_grant = _blocking(Client.lease_grant)
+    lease_revoke = _blocking(Client.lease_revoke)
+    lease_time_to_live = _blocking(Client.lease_time_to_live)
+    lease_keep_alive = _blocking(Client.lease_keep_alive)
+    leases = _blocking(Client.leases)
     status = _blocking(Client.status)
     members = _blocking(Client.members)
     sync_endpoints = _blocking(Client.sync_endpoints)

@@ -13,6 +13,7 @@ from raftkv.client.channel import Channel, Metadata
 from raftkv.client.connection import ConnectionOptions
 from raftkv.client.endpoint import Endpoint, parse_endpoint, parse_endpoints
 from raftkv.client.http2 import DialOptions, Http2Channel
+from raftkv.client.lease_methods import LeaseMethods
 from raftkv.client.method import (
     ALARM,
     COMPACT,
@@ -31,6 +32,7 @@ from raftkv.client.request_id import CLIENT_ID_BYTES
 from raftkv.client.session import Session
 from raftkv.client.tls import TLSConfig
 from raftkv.client.transaction import is_read, txn_request
+from raftkv.client.watch_methods import WatchMethods
 from raftkv.errors import ClientClosedError, ConfigError
 from raftkv.pb import kv, rpc
 
@@ -38,7 +40,7 @@ STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client:
+class Client(LeaseMethods, WatchMethods):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be

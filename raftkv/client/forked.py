@@ -39,12 +39,16 @@ class _Registry:
         self.generation = 0
         self.open: WeakSet[OpenConnection] = WeakSet()
         self.inherited: list[OpenConnection] = []
+        self.kept: WeakSet[object] = WeakSet()
+        self.kept_for_ever: list[object] = []
 
     def start_afresh(self) -> None:
         """In the child, before any of its code runs."""
         self.generation += 1
         self.inherited.extend(self.open)
         self.open = WeakSet()
+        self.kept_for_ever.extend(self.kept)
+        self.kept = WeakSet()
         for connection in self.inherited:
             descriptor = connection.raw_socket.detach()  # so that no destructor closes the number, which may be in use again
             if descriptor >= 0:
@@ -69,3 +73,8 @@ async def close_all(loop: AbstractEventLoop) -> None:
 def register(connection: OpenConnection) -> None:
     """Names a connection that a forked child must let go; held weakly."""
     _REGISTRY.open.add(connection)
+
+
+def keep(thing: object) -> None:
+    """Names something, such as a task that waits, that no destructor may end in a forked child; held weakly until then."""
+    _REGISTRY.kept.add(thing)

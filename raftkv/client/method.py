@@ -37,6 +37,15 @@ DELETE_RANGE = Method("/etcdserverpb.KV/DeleteRange", rpc.DeleteRangeResponse, R
 TXN = Method("/etcdserverpb.KV/Txn", rpc.TxnResponse, Repeat.BY_ID)
 READ_TXN = Method("/etcdserverpb.KV/Txn", rpc.TxnResponse, Repeat.ALWAYS)
 COMPACT = Method("/etcdserverpb.KV/Compact", rpc.CompactionResponse, Repeat.BY_ID)
+LEASE_GRANT = Method("/etcdserverpb.Lease/LeaseGrant", rpc.LeaseGrantResponse, Repeat.BY_ID)
+NAMED_LEASE_GRANT = Method("/etcdserverpb.Lease/LeaseGrant", rpc.LeaseGrantResponse, Repeat.ALWAYS)
+"""Under an id drawn by lot, so "lease already exists" tells that an earlier copy of the request was executed."""
+LEASE_REVOKE = Method("/etcdserverpb.Lease/LeaseRevoke", rpc.LeaseRevokeResponse, Repeat.BY_ID)
+LEASE_TIME_TO_LIVE = Method("/etcdserverpb.Lease/LeaseTimeToLive", rpc.LeaseTimeToLiveResponse, Repeat.ALWAYS)
+LEASE_LEASES = Method("/etcdserverpb.Lease/LeaseLeases", rpc.LeaseLeasesResponse, Repeat.ALWAYS)
 MEMBER_LIST = Method("/etcdserverpb.Cluster/MemberList", rpc.MemberListResponse, Repeat.ALWAYS)
 STATUS = Method("/etcdserverpb.Maintenance/Status", rpc.StatusResponse, Repeat.ALWAYS)
 ALARM = Method("/etcdserverpb.Maintenance/Alarm", rpc.AlarmResponse, Repeat.ALWAYS)
+
+WATCH_PATH = "/etcdserverpb.Watch/Watch"
+LEASE_KEEP_ALIVE_PATH = "/etcdserverpb.Lease/LeaseKeepAlive"

@@ -133,3 +133,34 @@ def delete_request(
     """Deletes keys."""
     first, end = key_range(key, range_end, prefix=prefix, from_key=from_key)
     return rpc.DeleteRangeRequest(key=first, range_end=end, prev_kv=prev_kv)
+
+
+def watch_request(
+    key: Data,
+    range_end: Data | None = None,
+    *,
+    prefix: bool = False,
+    from_key: bool = False,
+    start_revision: int = 0,
+    prev_kv: bool = False,
+    puts: bool = True,
+    deletes: bool = True,
+    progress_notify: bool = False,
+) -> rpc.WatchCreateRequest:
+    """Watches keys. Raises ValueError for a negative revision, which etcd would take for one that is compacted."""
+    if start_revision < 0:
+        raise ValueError(f"a watch cannot start at revision {start_revision}")
+    first, end = key_range(key, range_end, prefix=prefix, from_key=from_key)
+    filters = []
+    if not puts:
+        filters.append(rpc.WatchCreateRequest.NOPUT)
+    if not deletes:
+        filters.append(rpc.WatchCreateRequest.NODELETE)
+    return rpc.WatchCreateRequest(
+        key=first,
+        range_end=end,
+        start_revision=start_revision,
+        prev_kv=prev_kv,
+        filters=filters,
+        progress_notify=progress_notify,
+    )

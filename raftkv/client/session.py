@@ -18,13 +18,17 @@ from random import Random
 from google.protobuf.message import DecodeError, Message
 
 from raftkv.client import forked
+from raftkv.client.background import Background
 from raftkv.client.channel import Channel, Metadata, Reply, Stream, UnaryCall
 from raftkv.client.endpoint import Endpoint
+from raftkv.client.keepalive_stream import KeepaliveStream
 from raftkv.client.method import STATUS, Method, Repeat, Response
+from raftkv.client.reopening import Reopening
 from raftkv.client.request_id import RequestIds
 from raftkv.client.retry import Account, Verdict, backoff, judge
 from raftkv.client.status import error_of
-from raftkv.errors import ClientClosedError, Code, ConnectionBrokenError, RaftKVError, RequestError
+from raftkv.client.watch_stream import WatchStream
+from raftkv.errors import ClientClosedError, Code, ConnectError, ConnectionBrokenError, RaftKVError, RequestError
 from raftkv.pb import rpc
 
 VERSION_HEADER = b"raftkv-version"
@@ -74,9 +78,13 @@ class Session:
         self._open_channel = open_channel
         self._channels: dict[Endpoint, Channel] = {}
         self._ids = RequestIds(client_id)
-        self._rng = rng
-        self._wait_for_ready = wait_for_ready
+        self.rng = rng
+        self.waits_for_ready = wait_for_ready
         self._closed = False
+        self.background = Background(self.loop)
+        means = Reopening(self.stream, self.turn_from, self.background, rng, self.loop, wait_for_ready)
+        self.watches = WatchStream(means)
+        self.keepalives = KeepaliveStream(means)
 
     @property
     def inherited(self) -> bool:
@@ -92,7 +100,7 @@ class Session:
         """Replaces the endpoints; the one in use stays in use if it is among the new."""
         current = self._endpoints[self._current]
         self._endpoints = list(endpoints)
-        self._current = endpoints.index(current) if current in endpoints else self._rng.randrange(len(endpoints))
+        self._current = endpoints.index(current) if current in endpoints else self.rng.randrange(len(endpoints))
 
     async def call(
         self,
@@ -121,22 +129,34 @@ class Session:
         except DecodeError as error:
             raise RequestError(f"the answer is no {method.response.__name__}: {error}", code=Code.INTERNAL) from error
 
-    async def stream(self, path: str, metadata: Metadata = ()) -> Stream:
-        """Opens a stream at the endpoint in use, or the next that can be reached; the caller bounds the time and resumes."""
+    async def stream(self, path: str, metadata: Metadata = ()) -> tuple[Stream, Endpoint]:
+        """Opens a stream at the endpoint in use, or the next that can be reached; the caller bounds the time and resumes.
+
+        Who finds the stream useless turns from its endpoint before opening another. Raises ConnectError, ClientClosedError.
+        """
         failures: dict[str, str] = {}
         for _ in self._endpoints:
+            if self._closed:
+                raise ClientClosedError
             channel = self._channel(self._endpoints[self._current])
             try:
-                return await channel.stream(path, metadata)
+                return await channel.stream(path, metadata), channel.endpoint
             except ConnectionBrokenError as error:
-                failure = error
                 failures[error.endpoint] = error.reason
-                self._turn_from(channel)
-        raise failure
+                self.turn_from(channel.endpoint)
+        raise ConnectError(failures)
+
+    def turn_from(self, endpoint: Endpoint) -> None:
+        """To the next endpoint, unless another call has turned already."""
+        if self._endpoints[self._current] == endpoint:
+            self._current = (self._current + 1) % len(self._endpoints)
 
     async def close(self) -> None:
         """Breaks what is under way and closes the connections; idempotent."""
         self._closed = True
+        self.watches.close()
+        self.keepalives.close()
+        await self.background.stop()
         for channel in list(self._channels.values()):
             await channel.close()
 
@@ -185,7 +205,7 @@ class Session:
             raise refusal from (failure if refusal is not failure else None)
         call.account.note(failure, doubtful=verdict is Verdict.DOUBT)
         if call.channel is None:
-            self._turn_from(channel)
+            self.turn_from(channel.endpoint)
         if verdict is Verdict.DOUBT and not await self._applies_once(call):
             raise call.account.unknown() from failure
         await self._pause(call, failure)
@@ -204,11 +224,11 @@ class Session:
     async def _pause(self, call: _Call, failure: RaftKVError) -> None:
         """Waits a little, but not before another endpoint has been tried where this one cannot be reached."""
         endpoints = 1 if call.channel is not None else len(self._endpoints)
-        if not self._wait_for_ready and (unreachable := call.account.unreachable(endpoints)):
+        if not self.waits_for_ready and (unreachable := call.account.unreachable(endpoints)):
             raise unreachable from failure
         rounds, position = divmod(call.account.attempts, endpoints)
         if position == 0 or not isinstance(failure, ConnectionBrokenError):
-            await asyncio.sleep(backoff(rounds, self._rng))
+            await asyncio.sleep(backoff(rounds, self.rng))
 
     # --- endpoints
 
@@ -217,11 +237,6 @@ class Session:
         if channel is None:
             channel = self._channels[endpoint] = self._open_channel(endpoint)
         return channel
-
-    def _turn_from(self, channel: Channel) -> None:
-        """To the next endpoint, unless another call has turned already."""
-        if self._endpoints[self._current] == channel.endpoint:
-            self._current = (self._current + 1) % len(self._endpoints)
 
     def _learn(self, reply: Reply) -> None:
         """An OK without the header comes from another server; an error without it may come from a proxy in between."""

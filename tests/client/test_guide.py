@@ -1,4 +1,4 @@
-"""The examples of docs/client.md, run from top to bottom."""
+"""The examples of the client's guides, run from top to bottom."""
 
 import ast
 import re
@@ -6,13 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-GUIDE = Path(__file__).parents[2] / "docs" / "client.md"
+import pytest
+
+from tests.client.targets import at_etcd
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = DOCS / "client.md"
+WATCHES_AND_LEASES = DOCS / "watches-and-leases.md"
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def program(endpoint: str) -> str:
+def program(guide: Path, endpoint: str) -> str:
     """The examples as one program, each on the lines where it stands in the guide."""
-    text = GUIDE.read_text().replace("127.0.0.1:2379", endpoint)
+    text = guide.read_text().replace("127.0.0.1:2379", endpoint)
     lines: list[str] = []
     for example in EXAMPLE.finditer(text):
         lines += [""] * (text[: example.start(1)].count("\n") - len(lines))
@@ -20,21 +26,31 @@ def program(endpoint: str) -> str:
     return "\n".join(lines)
 
 
-RUN = f"""
+RUN = """
 import ast, asyncio, inspect, sys
-code = compile(sys.stdin.read(), {str(GUIDE)!r}, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+code = compile(sys.stdin.read(), sys.argv[1], "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 async def main():
-    await eval(code, {{"__name__": "guide"}})
+    await eval(code, {"__name__": "guide"})
 asyncio.run(main())
 """
 
 
-def test_examples_of_the_guide_work(endpoint: str) -> None:
-    """In a process of their own, for the last of them forks."""
-    command = [sys.executable, "-W", "error", "-c", RUN]
-    result = subprocess.run(command, input=program(endpoint), capture_output=True, text=True, timeout=90, check=False)
+def run(guide: Path, endpoint: str) -> None:
+    """In a process of its own, for it may fork."""
+    command = [sys.executable, "-W", "error", "-c", RUN, str(guide)]
+    result = subprocess.run(command, input=program(guide, endpoint), capture_output=True, text=True, timeout=90, check=False)
     assert (result.stderr, result.returncode) == ("", 0)
 
 
-def test_guide_has_examples() -> None:
-    assert len(ast.parse(program("node1:2379"), mode="exec").body) > 30
+def test_examples_of_the_guide_work(endpoint: str) -> None:
+    run(GUIDE, endpoint)
+
+
+@at_etcd
+def test_examples_of_the_guide_to_watches_and_leases_work(endpoint: str) -> None:
+    run(WATCHES_AND_LEASES, endpoint)
+
+
+@pytest.mark.parametrize("guide", [GUIDE, WATCHES_AND_LEASES], ids=lambda path: path.stem)
+def test_guide_has_examples(guide: Path) -> None:
+    assert len(ast.parse(program(guide, "node1:2379"), mode="exec").body) > 20
