@@ -15,6 +15,7 @@ from raftkv.tls.settings import TLSSettings
 MAX_ELECTION_TIMEOUT_MS = 50_000
 MIN_ELECTION_TICKS = 5
 MIN_PROGRESS_INTERVAL_S = 0.1
+MIN_PROGRESS_INTERVAL_S = 0.1
 MIN_BCRYPT_COST, MAX_BCRYPT_COST = 4, 31
 DEFAULT_QUOTA_BYTES = 2 * 1024 * 1024 * 1024
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -179,6 +180,9 @@ class ServerConfig:
     watch_progress_notify_interval: str = _option(
         "10m", "Between two notifications of progress to watches that ask for them; at least 100ms."
     )
+    watch_progress_notify_interval: str = _option(
+        "10m", "Between two notifications of progress to watches that ask for them; at least 100ms."
+    )
     log_level: str = _option("info", "debug, info, warn or error.")
     log_format: str = _option("console", "console or json.")
 
@@ -219,6 +223,9 @@ class ServerConfig:
         _ = self.compaction_retention
 
     def _check_times(self) -> None:
+        flag = "watch-progress-notify-interval"
+        if parse_duration(self.watch_progress_notify_interval, flag) < MIN_PROGRESS_INTERVAL_S:
+            raise ConfigError(f"--{flag}: {self.watch_progress_notify_interval} is less than 100ms")
         flag = "watch-progress-notify-interval"
         if parse_duration(self.watch_progress_notify_interval, flag) < MIN_PROGRESS_INTERVAL_S:
             raise ConfigError(f"--{flag}: {self.watch_progress_notify_interval} is less than 100ms")

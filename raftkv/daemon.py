@@ -43,6 +43,7 @@ from raftkv.rpc.health import Health
 from raftkv.rpc.kv import Limits
 from raftkv.rpc.services import services
 from raftkv.rpc.watch import WatchSettings
+from raftkv.rpc.watch import WatchSettings
 from raftkv.server.bootstrap import (
     cluster_id,
     find_newcomer,
@@ -272,6 +273,15 @@ async def _stop_serving(server: GrpcServer, gateway: Gateway, grace_s: float) ->
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.stop(grace_s))
         tasks.create_task(gateway.stop(grace_s))
+
+
+def watch_settings(config: ServerConfig) -> WatchSettings:
+    """How watches behave, as the flags say."""
+    return WatchSettings(
+        progress_interval_s=parse_duration(config.watch_progress_notify_interval, "watch-progress-notify-interval"),
+        fragment_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES,
+        election_timeout_s=config.election_timeout / 1000,
+    )
 
 
 def watch_settings(config: ServerConfig) -> WatchSettings:

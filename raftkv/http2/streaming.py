@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -12,8 +12,10 @@ from raftkv.http2.calls import Carrier, ServerCall
 from raftkv.http2.frames import ErrorCode
 from raftkv.http2.routing import Route
 from raftkv.http2.stream import Stream
-from raftkv.rpc.method import Kind
+from raftkv.rpc.method import Call, Kind
 
+QUEUED_PIECE_BYTES: Final = 256
+"""What it costs to keep a piece of data, beside its bytes."""
 REQUESTS_AHEAD_BYTES: Final = 64 * 1024
 """What a stream's handler may leave untaken before its client is held back."""
 
@@ -21,7 +23,7 @@ REQUESTS_AHEAD_BYTES: Final = 64 * 1024
 class StreamingCall(ServerCall):
     """The client streams requests; one answer or a stream of them comes back."""
 
-    __slots__ = ("_ended_by_client", "_held_back", "_inbox", "_inbox_bytes", "_waiter")
+    __slots__ = ("_ended_by_client", "_held_back", "_inbox", "_inbox_bytes", "_waiter", "on_drained")
 
     def __init__(self, carrier: Carrier, stream: Stream, route: Route, deadline: float | None) -> None:
         super().__init__(carrier, stream, route, deadline)
@@ -31,6 +33,7 @@ class StreamingCall(ServerCall):
         """Bytes taken from the client that it has not been given back, for the handler is behind."""
         self._ended_by_client = False
         self._waiter: asyncio.Future[None] | None = None
+        self.on_drained: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Calls the handler."""
@@ -63,6 +66,41 @@ class StreamingCall(ServerCall):
     def stream_reset(self, code: ErrorCode | int) -> None:
         super().stream_reset(code)
         self._wake()
+
+    # --- the handler's outlet ---------------------------------------------------------------------------------------
+
+    def _call(self, body: bytes = b"") -> Call:
+        call = super()._call(body)
+        call.outlet = self
+        return call
+
+    @property
+    def backlog(self) -> int:
+        """See Outlet."""
+        queue = self._stream.queue
+        return 0 if queue is None else self._stream.queued + QUEUED_PIECE_BYTES * len(queue)
+
+    def send(self, message: bytes) -> None:
+        """See Outlet."""
+        if self._stream.receiver is self:
+            self._carrier.send_message(self._stream, message)
+
+    def send_each(self, body: bytes, tails: list[bytes]) -> None:
+        """See Outlet."""
+        if self._stream.receiver is self:
+            self._carrier.send_each(self._stream, body, tails)
+
+    def end(self, error: RequestError) -> None:
+        """See Outlet."""
+        self.fail(error)
+        self._cancel()
+
+    def drained(self) -> None:
+        super().drained()
+        if self.on_drained is not None:
+            self.on_drained()
+
+    # --- the handler's requests -------------------------------------------------------------------------------------
 
     async def take(self) -> Message | None:
         """The next request; None after the last."""

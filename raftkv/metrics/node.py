@@ -56,6 +56,7 @@ class NodeMetrics(Collector):
         yield from self._raft()
         yield from self._disk()
         yield from self._store()
+        yield from self._watches()
         yield from self._network()
         yield from self._sources.calls.samples()
         yield histogram_metric("raftkv_loop_lag_seconds", "How late the event loop is.", self._sources.lag.seconds)
@@ -93,6 +94,14 @@ class NodeMetrics(Collector):
         yield GaugeMetricFamily("etcd_debugging_mvcc_keys_total", "Live keys.", store.key_count)
         yield GaugeMetricFamily("etcd_debugging_mvcc_current_revision", "The last revision.", store.revision)
         yield GaugeMetricFamily("etcd_debugging_mvcc_compact_revision", "The compacted one.", store.compact_revision)
+
+    def _watches(self) -> Iterator[Metric]:
+        hub = self._sources.replica.watches
+        yield GaugeMetricFamily("etcd_debugging_mvcc_watch_stream_total", "Watch streams.", hub.streams)
+        yield GaugeMetricFamily("etcd_debugging_mvcc_watcher_total", "Watches.", hub.watchers)
+        yield GaugeMetricFamily("etcd_debugging_mvcc_slow_watcher_total", "Watches that read history.", hub.slow_watchers)
+        yield GaugeMetricFamily("etcd_debugging_mvcc_pending_events_total", "Events read and not sent.", hub.pending_events)
+        yield CounterMetricFamily("etcd_debugging_mvcc_events_total", "Events sent.", hub.events_sent)
 
     def _network(self) -> Iterator[Metric]:
         peers, replica = self._sources.peers, self._sources.replica

@@ -12,11 +12,11 @@ that apply the same requests are equal.
 Every answer's header has the revision that belongs to it; the rest of the header is the caller's to fill.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from raftkv.errors import CompactedError, FutureRevisionError, LeaseNotFoundError
-from raftkv.mvcc.changes import read_changes
+from raftkv.mvcc.changes import Wanted, read_changes
 from raftkv.mvcc.compaction import scrub_step
 from raftkv.mvcc.index import KeyIndex
 from raftkv.mvcc.layout import (
@@ -133,22 +133,24 @@ class Store:
         """Answers a Txn request of which every operation is a range, without going through the log."""
         return begin(self._read_txn(request))
 
-    def changes(self, first: int, last: int, *, previous: bool = False) -> Iterator[list[Event]]:
+    def changes(
+        self, first: int, last: int, *, previous: bool = False, wanted: Wanted | None = None
+    ) -> Generator[list[Event], None, None]:
         """The events of the revisions first to last, in order, in lists that are a slice of work each; the first list may be
-        empty. It is the state of this call that is read, whatever is compacted meanwhile. `previous`: with the KeyValues before.
+        empty. It is the state of this call that is read, whatever is compacted meanwhile. `previous`: with the KeyValues before; `wanted` decides by key.
         """
         if first < self.compact_revision:
             raise CompactedError
-        changes = self._changes(max(0, first), min(last, self.revision), previous=previous)
+        changes = self._changes(max(0, first), min(last, self.revision), wanted or (lambda _: previous))
         next(changes)  # so that it is pinned now, and released when it is dropped
         return changes
 
-    def _changes(self, first: int, last: int, *, previous: bool) -> Iterator[list[Event]]:
+    def _changes(self, first: int, last: int, wanted: Wanted) -> Generator[list[Event], None, None]:
         sight = Sight(self._state, self._index, self.revision, self.compact_revision)
         try:
             sight.pin()
             yield []
-            yield from read_changes(sight, first, last, previous=previous)
+            yield from read_changes(sight, first, last, wanted)
         finally:
             sight.release()
 

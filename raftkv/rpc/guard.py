@@ -20,6 +20,7 @@ LEARNER_METHODS = frozenset(
     {
         "/etcdserverpb.Maintenance/Status",
         "/etcdserverpb.Watch/Watch",
+        "/etcdserverpb.Watch/Watch",
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

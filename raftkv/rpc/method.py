@@ -52,6 +52,32 @@ class Outlet(Protocol):
         ...
 
 
+class Outlet(Protocol):
+    """Where the handler of a BIDI method may put answers of its own accord, from anywhere on the event loop: they leave in this
+    turn, and cost no task. Nothing is said where the call has ended.
+    """
+
+    on_drained: Callable[[], None] | None
+    """Called when everything has been collected."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the client has not collected, with what it costs to keep them."""
+        ...
+
+    def send(self, message: bytes) -> None:
+        """An answer."""
+        ...
+
+    def send_each(self, body: bytes, tails: list[bytes]) -> None:
+        """An answer for each of the tails, which are equally long: the body, then the tail."""
+        ...
+
+    def end(self, error: RequestError) -> None:
+        """Ends the call with an error, and cancels its handler."""
+        ...
+
+
 class Kind(Enum):
     """The four shapes of a gRPC method."""
 
@@ -79,6 +105,8 @@ class Call:
     """The request as it came, of a unary or server-streaming call: the log keeps these bytes."""
     author: Author | None = None
     """Who asks, where authentication is on (`raftkv.rpc.guard`): to be handed on to whoever looks at keys or proposes."""
+    outlet: Outlet | None = None
+    """Of a BIDI call."""
     outlet: Outlet | None = None
     """Of a BIDI call."""
 

@@ -12,6 +12,7 @@ from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
 from raftkv.rpc.reflection import reflection_services
 from raftkv.rpc.watch import Watch, WatchSettings
+from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica
 
@@ -32,6 +33,7 @@ def services(
     methods = [
         *keys.methods(),
         *AuthService(replica, access, authentication.passwords, authentication.issuer).methods(),
+        *Watch(replica, watch, lambda request, call: access.check(call, request)).methods(),
         *Watch(replica, watch, lambda request, call: access.check(call, request)).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),

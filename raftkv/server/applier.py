@@ -11,6 +11,7 @@ from types import GeneratorType
 from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
 from raftkv.clock import Clock
+from raftkv.mvcc import Event
 from raftkv.mvcc.steps import Steps
 from raftkv.raft.messages import Entry
 from raftkv.server.proposals import Proposals
@@ -35,14 +36,18 @@ class Applier:
         *,
         node_id: int,
         answer: Callable[[Outcome, int], None],
+        changed: Callable[[Sequence[Event]], None],
     ) -> None:
-        """`answer` is called with every outcome whose proposal was made here, and the proposal's number."""
+        """`answer` is called with every outcome whose proposal was made here, and the proposal's number; `changed` before it,
+        with the events of every outcome that has some.
+        """
         self._machine = machine
         self._overlay = overlay
         self._proposals = proposals
         self._clock = clock
         self._node_id = node_id
         self._answer = answer
+        self._changed = changed
         self._backlog: deque[Entry] = deque()
         self._long: tuple[Entry, Steps[Outcome]] | None = None
 
@@ -103,5 +108,7 @@ class Applier:
             self._finish(end.value)
 
     def _finish(self, outcome: Outcome) -> None:
+        if outcome.events:
+            self._changed(outcome.events)
         if outcome.proposer == self._node_id:
             self._answer(outcome, outcome.proposal)

@@ -58,6 +58,7 @@ from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
 from raftkv.storage.thread import Storage
 from raftkv.watch import Hub, Surroundings
+from raftkv.watch import Hub, Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -257,6 +258,12 @@ class Replica:
         header.cluster_id = self.settings.cluster_id
         header.member_id = self.settings.node_id
         header.raft_term = self._raft.term
+
+    def _watch_head(self, revision: int) -> bytes:
+        """The header of a WatchResponse, encoded as its field."""
+        header = ResponseHeader(revision=revision)
+        self.fill(header)
+        return WatchResponse(header=header).SerializeToString()
 
     def _watch_head(self, revision: int) -> bytes:
         """The header of a WatchResponse, encoded as its field."""
@@ -471,6 +478,7 @@ class Replica:
             self._applier.clear()
             receiver = self._incoming.take(persist.snapshot)
             self.watches.hold()
+            self.watches.hold()
             self._writer.install(persist, receiver, lambda: self._swapped(persist))
         elif not self._writer.persist(persist):
             self._synced(persist)
@@ -489,6 +497,7 @@ class Replica:
             return
         if not self._applier.run():
             return
+        self.watches.publish()
         self.watches.publish()
         applied = self.machine.applied_index
         self._raft.applied_to(applied)
