@@ -29,6 +29,7 @@ from raftkv.mvcc.layout import (
     pack_revision,
     versions_of,
 )
+from raftkv.mvcc.leased import Leased, NoneLeased
 from raftkv.mvcc.ranges import read_key, read_range
 from raftkv.mvcc.sight import Sight
 from raftkv.mvcc.steps import SLICE_ROWS, Steps, begin
@@ -49,6 +50,9 @@ from raftkv.pb.rpc import (
 from raftkv.storage.engine import Table
 from raftkv.storage.overlay import Overlay
 
+GROUPS_PER_SLICE = 64
+"""Each is a transaction of its own, however few keys it has."""
+
 _STATE, _LIVE, _HISTORY, _REVISIONS = Table.STATE, Table.LIVE, Table.HISTORY, Table.REVISIONS
 
 WriteResponse = PutResponse | DeleteRangeResponse | TxnResponse | CompactionResponse
@@ -68,9 +72,11 @@ def _no_lease(_lease: int) -> bool:
 class Store:
     """Keys, their versions, and the requests on them. `load` comes first, and again after a snapshot was installed."""
 
-    def __init__(self, state: Overlay, lease_exists: LeaseExists = _no_lease) -> None:
+    def __init__(self, state: Overlay, lease_exists: LeaseExists = _no_lease, leased: Leased | None = None) -> None:
         self._state = state
         self._lease_exists = lease_exists
+        self._leased: Leased = leased if leased is not None else NoneLeased()
+        self._lease_by_key = self._leased.by_key
         self._index = KeyIndex()
         self._restore(Progress())
 
@@ -173,7 +179,8 @@ class Store:
 
     def _put(self, request: PutRequest) -> tuple[PutResponse, Event]:
         """A transaction of one operation, without the staging: the three rows go in together."""
-        if request.lease and not self._lease_exists(request.lease):
+        lease = request.lease
+        if lease and not self._lease_exists(lease):
             raise LeaseNotFoundError
         state, key, main = self._state, request.key, self.revision + 1
         # The index knows a new key at a tenth of what it costs the tables to find nothing.
@@ -191,6 +198,8 @@ class Store:
             state.put(_REVISIONS, row, UPDATE + key)
             if request.prev_kv:
                 response.prev_kv.MergeFromString(previous)
+        if (lease or key in self._lease_by_key) and not request.ignore_lease:
+            self._leased.hang(key, lease)
         self.size_in_use += len(key) + len(encoded) + VERSION_OVERHEAD
         self.revision = main
         return response, Event(key, main, encoded, previous)
@@ -198,6 +207,23 @@ class Store:
     def delete_range(self, request: DeleteRangeRequest) -> Written | Steps[Written]:
         """Deletes all keys of a range."""
         return begin(self._delete_range(request))
+
+    def delete_each(self, groups: Sequence[Sequence[bytes]]) -> Steps[list[Event]]:
+        """Deletes groups of live keys, each group in a revision of its own, and all of them at once. No key is in two groups."""
+        transactions: list[Transaction] = []
+        try:
+            for number, group in enumerate(group for group in groups if group):
+                transaction = self._transaction(self.revision + number)
+                transactions.append(transaction)
+                yield from transaction.delete_keys(group)
+                if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
+                    yield
+        finally:
+            for transaction in transactions:
+                transaction.release()
+        for transaction in transactions:
+            self._take_over(transaction)
+        return [event for transaction in transactions for event in transaction.events]
 
     def txn(self, request: TxnRequest) -> Written | Steps[Written]:
         """Runs a transaction."""
@@ -256,17 +282,24 @@ class Store:
             transaction.release()
         return self._commit(transaction, response)
 
-    def _transaction(self) -> Transaction:
-        return Transaction(self._state, self._index, self.revision, self.compact_revision)
+    def _transaction(self, settled: int | None = None) -> Transaction:
+        """One after `settled`, which is the newest revision, or what that will be when those before it are committed."""
+        settled = self.revision if settled is None else settled
+        return Transaction(self._state, self._index, settled, self.compact_revision, self._lease_by_key)
 
     def _commit(self, transaction: Transaction, response: WriteResponse) -> Written:
+        self._take_over(transaction)
+        return Written(response, transaction.events)
+
+    def _take_over(self, transaction: Transaction) -> None:
         assert transaction.settled == self.revision, "two requests changed the store at the same time"
         if transaction.events:
             self._state.merge(transaction.rows)
             transaction.change_index(self._index)
+            for key, lease in transaction.leases.items():
+                self._leased.hang(key, lease)
             self.size_in_use += transaction.size
             self.revision = transaction.revision
-        return Written(response, transaction.events)
 
 
 def _range(sight: Sight, request: RangeRequest, pieces: list[bytes] | None) -> Steps[RangeResponse]:

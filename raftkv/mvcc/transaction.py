@@ -6,7 +6,7 @@ All changes of a request have one main revision and are numbered by sub. An oper
 new revision, as in etcd (server/storage/mvcc/kvstore_txn.go).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from raftkv.errors import KeyNotFoundError
 from raftkv.mvcc.index import KeyIndex
@@ -57,10 +57,16 @@ def next_version(request: PutRequest, previous: bytes | None, revision: int) -> 
 class Transaction(Sight):
     """A sight with changes of its own."""
 
-    __slots__ = ("_index_changes", "_live", "_staged_over", "events", "history", "revisions", "size")
+    __slots__ = ("_index_changes", "_leased", "_live", "_staged_over", "events", "history", "leases", "revisions", "size")
 
-    def __init__(self, state: Viewable, index: KeyIndex, settled: int, compact_revision: int) -> None:
+    def __init__(
+        self, state: Viewable, index: KeyIndex, settled: int, compact_revision: int, leased: Mapping[bytes, int]
+    ) -> None:
+        """`leased`: the lease of each key that hangs on one."""
         super().__init__(state, index, settled, compact_revision)
+        self._leased = leased
+        self.leases: dict[bytes, int] = {}
+        """On which lease keys hang now, where that may have changed; 0: on none."""
         self.events: list[Event] = []
         self.size = 0
         """How much the kept versions grow."""
@@ -128,6 +134,8 @@ class Transaction(Sight):
     def put(self, request: PutRequest, response: PutResponse) -> None:
         """Stages a put."""
         key = request.key
+        if (request.lease or key in self._leased or key in self.leases) and not request.ignore_lease:
+            self.leases[key] = request.lease
         previous = self.get(key)
         encoded = next_version(request, previous, self.settled + 1)
         if previous is None:
@@ -153,6 +161,17 @@ class Transaction(Sight):
                 yield from self.pause()
         response.header.revision = self.revision
 
+    def delete_keys(self, keys: Sequence[bytes]) -> Steps[None]:
+        """Stages the deletion of single keys, in this order."""
+        for key in keys:
+            previous = self.get(key)
+            assert previous is not None, "a key that hangs on a lease is not there"
+            self._index_changes.append((key, key + b"\0", False))
+            self._stage(key, None, previous)
+            self.spend(1)
+            if self.spent:
+                yield from self.pause()
+
     def _live_rows(self, request: DeleteRangeRequest) -> Steps[list[tuple[bytes, bytes]]]:
         if not request.range_end:
             encoded = self.get(request.key)
@@ -166,6 +185,8 @@ class Transaction(Sight):
         return rows
 
     def _stage(self, key: bytes, encoded: bytes | None, previous: bytes | None) -> None:
+        if encoded is None and (key in self._leased or key in self.leases):
+            self.leases[key] = 0
         main, sub = self.settled + 1, len(self.events)
         row = pack_revision(main, sub)
         kind = DELETE if encoded is None else UPDATE if previous is not None else CREATE
