@@ -15,7 +15,6 @@ from raftkv.tls.settings import TLSSettings
 MAX_ELECTION_TIMEOUT_MS = 50_000
 MIN_ELECTION_TICKS = 5
 MIN_PROGRESS_INTERVAL_S = 0.1
-MIN_PROGRESS_INTERVAL_S = 0.1
 MIN_BCRYPT_COST, MAX_BCRYPT_COST = 4, 31
 DEFAULT_QUOTA_BYTES = 2 * 1024 * 1024 * 1024
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -180,9 +179,6 @@ class ServerConfig:
     watch_progress_notify_interval: str = _option(
         "10m", "Between two notifications of progress to watches that ask for them; at least 100ms."
     )
-    watch_progress_notify_interval: str = _option(
-        "10m", "Between two notifications of progress to watches that ask for them; at least 100ms."
-    )
     log_level: str = _option("info", "debug, info, warn or error.")
     log_format: str = _option("console", "console or json.")
 
@@ -226,9 +222,6 @@ class ServerConfig:
         flag = "watch-progress-notify-interval"
         if parse_duration(self.watch_progress_notify_interval, flag) < MIN_PROGRESS_INTERVAL_S:
             raise ConfigError(f"--{flag}: {self.watch_progress_notify_interval} is less than 100ms")
-        flag = "watch-progress-notify-interval"
-        if parse_duration(self.watch_progress_notify_interval, flag) < MIN_PROGRESS_INTERVAL_S:
-            raise ConfigError(f"--{flag}: {self.watch_progress_notify_interval} is less than 100ms")
         if self.heartbeat_interval <= 0:
             raise ConfigError(f"--heartbeat-interval: must be positive, not {self.heartbeat_interval}")
         if self.election_timeout < MIN_ELECTION_TICKS * self.heartbeat_interval:
@@ -259,6 +252,9 @@ class ServerConfig:
                 raise ConfigError(
                     f"--listen-{kind}-urls: https:// needs --{prefix}cert-file and --{prefix}key-file, or --{prefix}auto-tls"
                 )
+        if self.peer_tls is None:
+            for url in (url for urls in self.members.values() for url in urls if url.startswith("https://")):
+                raise ConfigError(f"--initial-cluster: {url} needs --peer-cert-file and --peer-key-file, or --peer-auto-tls")
 
     def _listen_urls(self, kind: str) -> tuple[Url, ...]:
         return parse_urls(getattr(self, f"listen_{kind}_urls"), f"listen-{kind}-urls")

@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 TLS_HANDSHAKE = b"\x16\x03"
 """How every TLS connection begins (RFC 8446, 5.1); no HTTP does."""
 
+PLAIN_TEXT_ONLY = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nonly plain text is spoken here\n"
+"""No TLS client can read it, but all of them take it for what it is."""
+
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 
@@ -163,7 +166,8 @@ class Gate(asyncio.Protocol):
                 transport.get_extra_info("peername"),
                 "it speaks TLS, and here only plain text is spoken: does its URL begin with https:// in place of http://?",
             )
-            transport.abort()
+            transport.write(PLAIN_TEXT_ONLY)
+            transport.close()
             return
         if self._door.http1 is None:
             transport.close()

@@ -1,7 +1,7 @@
 """The network's in-memory twin: nodes of one process, on one event loop. Every message crosses the codec, as on the wire."""
 
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
 from raftkv.errors import PeerError
 from raftkv.peer.asks import ASKS
@@ -17,6 +17,7 @@ class MemoryNetwork:
         self._loop = loop
         self._receivers: dict[int, Receiver] = {}
         self._cut: set[tuple[int, int]] = set()
+        self._expelled: dict[int, frozenset[int]] = {}
 
     def join(self, node_id: int, receiver: Receiver) -> "MemoryPeers":
         """Connects a replica; it replaces an earlier one of that id."""
@@ -38,6 +39,10 @@ class MemoryNetwork:
         for other in self._receivers:
             self._cut |= {(node_id, other), (other, node_id)}
 
+    def expel(self, node_id: int, removed: Collection[int]) -> None:
+        """A node knows these to be removed: it answers whatever they say with that."""
+        self._expelled[node_id] = frozenset(removed)
+
     def heal(self) -> None:
         """Ends all cuts."""
         self._cut.clear()
@@ -58,7 +63,10 @@ class MemoryNetwork:
         message = decode(frame)
         if (receiver := self._way(message)) is None:
             return
-        if isinstance(message, ASKS):
+        if message.source in self._expelled.get(message.target, ()):
+            if (sender := self._receivers.get(message.source)) is not None:
+                sender.expelled()
+        elif isinstance(message, ASKS):
             receiver.ask_arrived(message)
         else:
             receiver.receive(message)
@@ -93,3 +101,6 @@ class MemoryPeers:
 
     def set_members(self, addresses: Mapping[int, str]) -> None:
         """Nothing to dial."""
+
+    def set_removed(self, node_ids: Collection[int]) -> None:
+        self._network.expel(self._node_id, node_ids)

@@ -3,9 +3,10 @@
 Both run on the event loop's thread. Nothing here promises delivery or order beyond one connection: Raft needs neither.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Protocol
 
+from raftkv.pb.rpc import Member
 from raftkv.peer.asks import Ask, AskReply
 from raftkv.peer.codec import PeerMessage
 from raftkv.raft.messages import InstallSnapshot, Message
@@ -28,6 +29,14 @@ class Receiver(Protocol):
 
     def peer_unreachable(self, node_id: int) -> None:
         """Messages to that node are being dropped."""
+        ...
+
+    def expelled(self) -> None:
+        """A member refuses this node, for it was removed from the cluster."""
+        ...
+
+    def roster(self) -> tuple[Iterable[Member], Iterable[int]]:
+        """The members, and who was removed: for a node that is about to join."""
         ...
 
     async def receive_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
@@ -55,5 +64,9 @@ class Peers(Protocol):
         ...
 
     def set_members(self, addresses: Mapping[int, str]) -> None:
-        """Who the other nodes are and where: node id -> `host:port`. Connections to others are closed."""
+        """Who the other nodes are and where: node id -> URL, http or https. Connections to others are closed."""
+        ...
+
+    def set_removed(self, node_ids: Collection[int]) -> None:
+        """Who was removed from the cluster: they are refused, and told why."""
         ...

@@ -9,16 +9,22 @@ answer use two connections, and neither side has to agree on who dials. A snapsh
     Frame, Frame, ... ------------>            MESSAGES: until either side closes
     SnapshotRows, ... ------------>            SNAPSHOT: InstallSnapshot first, the empty SnapshotRows last
           <------------------------ Hello      installed, or the reason why not
+          <------------------------ Roster     JOIN: who the members are, for a node that has no data yet
 
-Bounds: a link that cannot send holds at most MAX_BUFFERED_BYTES, then drops messages and starts over; an accepted connection
-must say Hello within HELLO_TIMEOUT_S and send frames of at most MAX_FRAME_BYTES.
+Whoever may come in has to be believed: Raft has no defence against a member that lies. So with TLS and a CA both sides show
+certificates, and that of a member must be valid for the host at which the cluster knows it; without them the peer port
+belongs on a network of its own.
+
+Bounds: a link that cannot send holds at most MAX_BUFFERED_BYTES, then drops messages and starts over; at most MAX_INBOUND
+connections are accepted, one for each member's messages; each must end its TLS handshake and say Hello, of at most
+MAX_HELLO_BYTES, within HELLO_TIMEOUT_S; frames have at most MAX_FRAME_BYTES, incomplete ones together MAX_HELD_BYTES.
 """
 
 import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,11 +33,15 @@ from google.protobuf.message import DecodeError
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
+from raftkv.peer.address import Address
 from raftkv.peer.asks import ASKS
 from raftkv.peer.codec import MalformedFrameError, PeerMessage, decode, encode
-from raftkv.peer.framing import Deframer, pack
+from raftkv.peer.framing import MAX_FRAME_BYTES, Deframer, pack
 from raftkv.peer.peers import Receiver
 from raftkv.raft.messages import InstallSnapshot
+from raftkv.tls import ClientTLS, ServerTLS, TLSListener
+from raftkv.tls.names import hosts_of, valid_for
+from raftkv.tls.seldom import Seldom
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +49,25 @@ PROTOCOL = 1
 """The version of this conversation; peers that speak another are refused."""
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 HELLO_TIMEOUT_S = 5.0
+MAX_HELLO_BYTES = 16 * 1024
+"""Before a peer has said who it is."""
+MAX_INBOUND = 256
+"""Connections from others, in any state. A cluster needs one for each member, and one for a snapshot."""
+MAX_HELD_BYTES = 256 * 1024 * 1024
+"""Parts of frames that are not complete, of all connections."""
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+"""What OpenSSL says to an answer in plain text."""
+TLS_HANDSHAKE, TLS_ALERT = b"\x16\x03", b"\x15\x03"
+"""How a client and a server of TLS begin, as far as those who expect plain text can see (RFC 8446, 5.1)."""
 USER_TIMEOUT_MS = 5_000
 """Data that is not acknowledged for so long means that the peer's machine is gone (TCP_USER_TIMEOUT, RFC 5482)."""
 FIRST_RETRY_S = 0.02
 LAST_RETRY_S = 1.0
-SNAPSHOT_FRAMES_AHEAD = 8
+SNAPSHOT_BYTES_AHEAD = 2 * 1024 * 1024
 """Frames of a snapshot that may wait for the disk before the sender is held back."""
+
+PLAIN_TEXT_ONLY = b"only plain text is spoken here"
+"""No TLS client can read it, but all of them take it for what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +87,47 @@ class TcpPeers:
         this: Self,
         tasks: asyncio.TaskGroup,
         *,
-        server_tls: ssl.SSLContext | None = None,
-        client_tls: ssl.SSLContext | None = None,
+        server_tls: ServerTLS | None = None,
+        client_tls: ClientTLS | None = None,
     ) -> None:
         self.this = this
         self.tasks = tasks
         self.client_tls = client_tls
         self._server_tls = server_tls
+        self.held_bytes = 0
+        """Parts of frames that are not complete, of all accepted connections."""
+        self.seldom = Seldom(asyncio.get_running_loop().time)
         self._listeners: list[asyncio.Server] = []
+        self._tls_listeners: list[TLSListener] = []
         self._links: dict[int, _Link] = {}
         self._inbound: set[_Inbound] = set()
+        self._speakers: dict[int, _Inbound] = {}
+        """Where each node's messages come in."""
         self.sent_bytes: Counter[int] = Counter()
         """What was sent to each node, since the start."""
         self.received_bytes: Counter[int] = Counter()
         """What came from each node; from 0 what strangers say before they say who they are."""
         self.send_failures: Counter[int] = Counter()
         """How often messages to a node were dropped, for there was no way to it."""
+        self._removed: frozenset[int] = frozenset()
         self.receiver: Receiver
 
-    async def listen(self, host: str, port: int, receiver: Receiver) -> int:
+    async def listen(self, host: str, port: int, receiver: Receiver, *, secure: bool = False) -> int:
         """Accepts peers at an address and hands what they say to `receiver`; returns the port, which is chosen where it is 0.
+        `secure`: with TLS.
 
         Raises:
             OSError: the address cannot be had.
         """
         self.receiver = receiver
-        loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: _Inbound(self), host, port, ssl=self._server_tls)
+        if secure:
+            assert self._server_tls is not None, "settings with https:// have certificates"
+            secure_listener = TLSListener(
+                self._server_tls, self._welcome, self.tasks.create_task, handshake_seconds=HELLO_TIMEOUT_S
+            )
+            self._tls_listeners.append(secure_listener)
+            return await secure_listener.open(host, port)
+        listener = await asyncio.get_running_loop().create_server(lambda: _Inbound(self), host, port)
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
@@ -102,6 +139,11 @@ class TcpPeers:
         for node_id, address in wanted.items():
             if node_id not in self._links:
                 self._links[node_id] = _Link(self, node_id, address)
+
+    def set_removed(self, node_ids: Collection[int]) -> None:
+        self._removed = frozenset(node_ids)
+        for connection in [connection for connection in self._inbound if connection.source in self._removed]:
+            connection.close()
 
     def send(self, messages: Iterable[PeerMessage]) -> None:
         frames: dict[int, list[bytes]] = {}
@@ -117,10 +159,11 @@ class TcpPeers:
         if link is None:
             raise PeerError(f"node {message.target:x} is not a member")
         try:
-            reader, writer = await asyncio.open_connection(*_host_port(link.address), ssl=self.client_tls)
+            reader, writer = await self._open(link.address)
         except OSError as error:
             raise PeerError(f"cannot reach {link.address}: {error}") from error
         try:
+            self.check_server(writer.transport)
             writer.write(pack([self.hello(message.target, pb.Hello.SNAPSHOT), encode(message)]))
             _check_welcome(await _read_hello(reader), message.target)
             async for frame in frames:
@@ -131,6 +174,13 @@ class TcpPeers:
             raise PeerError(f"snapshot to {link.address} broke off: {error}") from error
         finally:
             writer.close()
+
+    async def _open(self, url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        address = Address.of(url)
+        timeout = HELLO_TIMEOUT_S if address.secure else None
+        return await asyncio.open_connection(
+            address.host, address.port, ssl=self.dialling_context(url), ssl_handshake_timeout=timeout
+        )
 
     @property
     def connected(self) -> list[int]:
@@ -144,6 +194,8 @@ class TcpPeers:
         self._links.clear()
         for listener in self._listeners:
             listener.close()
+        for secure_listener in self._tls_listeners:
+            await secure_listener.close()
         for connection in list(self._inbound):
             connection.close()
         for listener in self._listeners:
@@ -161,26 +213,89 @@ class TcpPeers:
             purpose=purpose,
             version=self.this.version,
             refusal=refusal,
+            removed=target in self._removed,
         ).SerializeToString()
 
-    def refusal(self, hello: pb.Hello) -> str:
+    def dialling_context(self, url: str) -> ssl.SSLContext | None:
+        """How to speak to a member at this URL; None: in plain text.
+
+        Raises:
+            PeerError: there are no certificates to do it with.
+        """
+        if not Address.of(url).secure:
+            return None
+        if self.client_tls is None:
+            raise PeerError(f"{url} needs TLS, and this node has no --peer-cert-file")
+        return self.client_tls.context()
+
+    def check_server(self, transport: asyncio.BaseTransport) -> None:
+        """Raises PeerError where the certificate of a member that was dialled is not an allowed one."""
+        if transport.get_extra_info("ssl_object") is not None and self.client_tls is not None:
+            reason = self.client_tls.refusal(transport.get_extra_info("peercert"))
+            if reason:
+                raise PeerError(f"it shows a {reason}")
+
+    def _stranger(self, transport: asyncio.BaseTransport, source: int) -> str:
+        """Why the certificate behind a connection is not that of node `source`; empty if it is, or if none was asked for."""
+        certificate = transport.get_extra_info("peercert")
+        if self._server_tls is None or not certificate:
+            return ""
+        if reason := self._server_tls.refusal(certificate):
+            return reason
+        link = self._links.get(source)
+        if link is None or valid_for(certificate, Address.of(link.address).host):
+            return ""
+        return f"certificate for {', '.join(hosts_of(certificate)) or 'nobody'}, not for member {source:x} at {link.address}"
+
+    def refusal(self, hello: pb.Hello, transport: asyncio.BaseTransport) -> str:
         """Why a peer that opens with `hello` is not welcome; empty if it is."""
         if hello.protocol != PROTOCOL:
             return f"peer protocol {hello.protocol} is not spoken here, only {PROTOCOL}"
+        joins = hello.purpose == pb.Hello.JOIN
+        return ("" if joins else self._mismatch(hello)) or self._stranger(transport, hello.source)
+
+    def _mismatch(self, hello: pb.Hello) -> str:
+        """Who it is, and whom it means."""
         if hello.cluster_id != self.this.cluster_id:
             return f"this is cluster {self.this.cluster_id:x}, not {hello.cluster_id:x}"
         if hello.target != self.this.node_id:
             return f"this is member {self.this.node_id:x}, not {hello.target:x}"
+        if hello.source in {0, self.this.node_id}:
+            return f"a peer cannot be {hello.source:x}"
+        if hello.source in self._removed:
+            return f"member {hello.source:x} was permanently removed from the cluster"
         return ""
 
-    def opened(self, connection: "_Inbound") -> None:
-        """A connection was accepted."""
-        self._inbound.add(connection)
+    def roster(self) -> bytes:
+        """The encoded answer to a node that is about to join."""
+        members, removed = self.receiver.roster()
+        return pb.Roster(members=[member.SerializeToString() for member in members], removed=removed).SerializeToString()
+
+    def _welcome(self) -> "_Inbound | None":
+        """A visitor that begins its TLS handshake, or None where there is no room."""
+        visitor = _Inbound(self)
+        return visitor if self.admit(visitor) else None
+
+    def admit(self, connection: "_Inbound") -> bool:
+        """Whether there is room for one more connection; harmless when asked twice."""
+        if connection not in self._inbound:
+            if len(self._inbound) >= MAX_INBOUND:
+                return False
+            self._inbound.add(connection)
+        return True
+
+    def speaks(self, connection: "_Inbound") -> None:
+        """A connection says whose messages it brings. An earlier one of that node is dead: nodes dial again only then."""
+        earlier = self._speakers.get(connection.source)
+        self._speakers[connection.source] = connection
+        if earlier is not None:
+            earlier.abort()
 
     def closed(self, connection: "_Inbound") -> None:
         """An accepted connection ended; its node may have."""
         self._inbound.discard(connection)
-        if connection.source:
+        if connection.source and self._speakers.get(connection.source) is connection:
+            del self._speakers[connection.source]
             self.receiver.peer_lost(connection.source)
 
 
@@ -223,14 +338,16 @@ class _Link(asyncio.Protocol):
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        host, port = _host_port(self.address)
+        address = Address.of(self.address)
         delay = FIRST_RETRY_S
         while True:
             self._ended.clear()
             try:
                 async with asyncio.timeout(HELLO_TIMEOUT_S):
-                    await loop.create_connection(lambda: self, host, port, ssl=self._peers.client_tls)
-            except OSError:  # TimeoutError is one of them
+                    tls = self._peers.dialling_context(self.address)
+                    await loop.create_connection(lambda: self, address.host, address.port, ssl=tls)
+            except (OSError, PeerError) as error:  # TimeoutError is an OSError
+                self._complain(error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY_S)
                 continue
@@ -239,24 +356,54 @@ class _Link(asyncio.Protocol):
             self._welcome = False
             await asyncio.sleep(delay)
 
+    def _complain(self, error: OSError | PeerError) -> None:
+        """A node that is not there yet is nothing to talk about, in contrast to one that cannot be spoken to."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            reason = f"its certificate was refused: {error.verify_message}"
+        elif isinstance(error, ssl.SSLError):
+            reason = "it does not speak TLS, but its peer URL begins with https://"
+            if error.reason not in NO_TLS:
+                reason = (error.reason or str(error)).lower().replace("_", " ")
+        elif isinstance(error, PeerError):
+            reason = str(error)
+        else:
+            return
+        self._warn(reason)
+
+    def _warn(self, reason: str) -> None:
+        if self._peers.seldom.allows(f"{self.address}: {reason}"):
+            log.warning("cannot speak to a peer", peer=self.address, reason=reason)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        try:
+            self._peers.check_server(transport)
+        except PeerError as error:
+            self._warn(str(error))
+            self._abort()
+            return
         _tune(self._transport)
-        self._deframer = Deframer()
+        self._deframer = Deframer(MAX_HELLO_BYTES)
         self._transport.write(pack([self._peers.hello(self._node_id, pb.Hello.MESSAGES)]))
 
     def data_received(self, data: bytes) -> None:
+        if not self._welcome and data.startswith(TLS_ALERT):
+            self._warn("it speaks TLS, but its peer URL begins with http://")
+            self._abort()
+            return
         try:
             for frame in self._deframer.feed(data):
                 self._greeted(pb.Hello.FromString(frame))
         except (MalformedFrameError, DecodeError) as error:
-            log.warning("peer answers nonsense", peer=self.address, error=str(error))
+            self._warn(f"it answers nonsense: {error}")
             self._abort()
 
     def _greeted(self, hello: pb.Hello) -> None:
         if hello.refusal:
-            log.warning("peer refuses this node", peer=self.address, reason=hello.refusal)
+            self._warn(f"it refuses this node: {hello.refusal}")
             self._abort()
+            if hello.removed:
+                self._peers.receiver.expelled()
         else:
             self._welcome = True
 
@@ -276,50 +423,104 @@ class _Inbound(asyncio.Protocol):
 
     def __init__(self, peers: TcpPeers) -> None:
         self.source = 0  # the peer, once it is welcome and sends messages
+        self.handshake: asyncio.Task[None] | None = None
         self._peers = peers
-        self._deframer = Deframer()
+        self._transport: asyncio.Transport | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._deframer = Deframer(MAX_HELLO_BYTES)
         self._handle = self._hello
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._frames_bytes = 0
         self._snapshot_source = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        if not self._peers.admit(self):
+            self._transport.abort()
+            return
         _tune(self._transport)
         self._patience = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._transport.abort)
-        self._peers.opened(self)
+
+    def release(self) -> None:
+        """The TLS handshake failed."""
+        self._peers.closed(self)
 
     def close(self) -> None:
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
+        elif self.handshake is not None:
+            self.handshake.cancel()
 
-    def data_received(self, data: bytes) -> None:
-        self._peers.received_bytes[self.source] += len(data)
-        try:
-            for frame in self._deframer.feed(data):
-                self._handle(frame)
-        except (MalformedFrameError, DecodeError) as error:
-            log.warning("peer sends nonsense", peer=f"{self.source:x}", error=str(error))
+    def abort(self) -> None:
+        """Ends the connection without a word."""
+        if self._transport is not None:
             self._transport.abort()
 
+    def data_received(self, data: bytes) -> None:
+        peers = self._peers
+        peers.received_bytes[self.source] += len(data)
+        try:
+            for frame in self._cut(data):
+                self._handle(frame)
+        except (MalformedFrameError, DecodeError) as error:
+            if peers.seldom.allows(f"{self.source}: {error}"):
+                log.warning("peer sends nonsense", peer=f"{self.source:x}", error=str(error))
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.abort()
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        """The frames that are complete now. Raises MalformedFrameError where it speaks another language, or too much."""
+        if self._patience is not None and data.startswith(TLS_HANDSHAKE):
+            self._write(PLAIN_TEXT_ONLY)
+            self.close()
+            raise MalformedFrameError("it speaks TLS, and here only plain text is spoken")
+        peers, deframer = self._peers, self._deframer
+        before = deframer.held
+        frames = deframer.feed(data)
+        peers.held_bytes += deframer.held - before
+        if deframer.held > before and peers.held_bytes > MAX_HELD_BYTES:
+            raise MalformedFrameError("more parts of frames than there is room for")
+        return frames
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
-        self._patience.cancel()
+        self._stop_waiting()
+        self._peers.held_bytes -= self._deframer.held
         self._frames.put_nowait(None)
         self._peers.closed(self)
 
+    def _stop_waiting(self) -> None:
+        """It has said who it is, or will not."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _write(self, frame: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(pack([frame]))
+
     def _hello(self, frame: bytes) -> None:
         hello = pb.Hello.FromString(frame)
-        self._patience.cancel()
-        refusal = self._peers.refusal(hello)
-        self._transport.write(pack([self._peers.hello(hello.source, hello.purpose, refusal)]))
+        self._stop_waiting()
+        assert self._transport is not None
+        refusal = self._peers.refusal(hello, self._transport)
+        self._write(self._peers.hello(hello.source, hello.purpose, refusal))
+        self._handle = self._ignore
         if refusal:
-            log.warning("refused a peer", source=f"{hello.source:x}", reason=refusal)
-            self._handle = self._ignore
-            self._transport.close()
+            if self._peers.seldom.allows(f"{hello.source}: {refusal}"):
+                log.warning("refused a peer", source=f"{hello.source:x}", reason=refusal)
+            self.close()
+            return
+        self._deframer.limit = MAX_FRAME_BYTES
+        if hello.purpose == pb.Hello.JOIN:
+            self._write(self._peers.roster())
+            self.close()
         elif hello.purpose == pb.Hello.SNAPSHOT:
             self._snapshot_source = hello.source
             self._handle = self._snapshot_begins
         else:
             self.source = hello.source
             self._handle = self._message
+            self._peers.speaks(self)
 
     def _ignore(self, frame: bytes) -> None:
         """What a refused peer still says."""
@@ -342,7 +543,8 @@ class _Inbound(asyncio.Protocol):
 
     def _snapshot_frame(self, frame: bytes) -> None:
         self._frames.put_nowait(frame)
-        if self._frames.qsize() >= SNAPSHOT_FRAMES_AHEAD:
+        self._frames_bytes += len(frame)
+        if self._frames_bytes >= SNAPSHOT_BYTES_AHEAD and self._transport is not None:
             self._transport.pause_reading()
 
     async def _receive_snapshot(self, message: InstallSnapshot) -> None:
@@ -352,13 +554,13 @@ class _Inbound(asyncio.Protocol):
         except PeerError as error:
             refusal = str(error)
             log.warning("snapshot not installed", source=f"{message.source:x}", reason=refusal)
-        if not self._transport.is_closing():
-            self._transport.write(pack([self._peers.hello(message.source, pb.Hello.SNAPSHOT, refusal)]))
-            self._transport.close()
+        self._write(self._peers.hello(message.source, pb.Hello.SNAPSHOT, refusal))
+        self.close()
 
     async def _snapshot_frames(self) -> AsyncIterator[bytes]:
         while (frame := await self._frames.get()) is not None:
-            if self._frames.empty() and not self._transport.is_closing():
+            self._frames_bytes -= len(frame)
+            if self._frames.empty() and self._transport is not None and not self._transport.is_closing():
                 self._transport.resume_reading()
             yield frame
 
@@ -371,14 +573,10 @@ def _tune(transport: asyncio.Transport) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
 
-def _host_port(address: str) -> tuple[str, int]:
-    """`host:port`, `[::1]:port` -> what a socket takes."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 async def _read_hello(reader: asyncio.StreamReader) -> pb.Hello:
     length = int.from_bytes(await reader.readexactly(4), "big")
+    if length > MAX_HELLO_BYTES:
+        raise PeerError(f"a peer announces a Hello of {length} bytes")
     return pb.Hello.FromString(await reader.readexactly(length))
 
 

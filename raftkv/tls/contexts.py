@@ -148,7 +148,7 @@ def _read(settings: TLSSettings, flag: str, file: Path, load: Callable[[Path], N
 
 def _reason(error: ssl.SSLError) -> str:
     """OpenSSL's word as one that an operator may understand."""
-    reason = error.reason or ""
+    reason = error.reason or ("PEM_LIB" if "PEM lib" in str(error) else "")
     known = {
         "KEY_VALUES_MISMATCH": "does not belong to the key in the key file",
         "PEM_LIB": "the file, or that of its key, is not in PEM form",

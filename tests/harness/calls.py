@@ -66,9 +66,13 @@ ROUTES: Mapping[type[Message], Route] = dict(
 class Caller:
     """One connection to one server; safe to use from several threads."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self.endpoint = endpoint
-        self._channel = grpc.insecure_channel(endpoint, options=CHANNEL_OPTIONS)
+        self._channel = (
+            grpc.insecure_channel(endpoint, options=CHANNEL_OPTIONS)
+            if credentials is None
+            else grpc.secure_channel(endpoint, credentials, options=CHANNEL_OPTIONS)
+        )
 
     def call(
         self, request: Message, *, timeout_s: float = 10.0, metadata: Mapping[str, str] | None = None, wait: bool = True

@@ -9,6 +9,7 @@ import uvloop
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
+from raftkv.pb import rpc
 from raftkv.peer.asks import Ask, AskReply
 from raftkv.peer.framing import Deframer, pack
 from raftkv.peer.tcp import Self, TcpPeers
@@ -28,6 +29,7 @@ class Inbox:
         self.unreachable: list[int] = []
         self.frames: list[bytes] = []
         self.refuse = ""
+        self.expulsions = 0
 
     def receive(self, message: Message) -> None:
         self.messages.put_nowait(message)
@@ -40,6 +42,12 @@ class Inbox:
 
     def peer_unreachable(self, node_id: int) -> None:
         self.unreachable.append(node_id)
+
+    def expelled(self) -> None:
+        self.expulsions += 1
+
+    def roster(self) -> tuple[Iterable[rpc.Member], Iterable[int]]:
+        return [rpc.Member(ID=1, peerURLs=["http://a:1"]), rpc.Member(ID=2)], [9]
 
     async def receive_snapshot(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> None:
         assert message == SNAPSHOT
