@@ -343,9 +343,10 @@ class AuthOldRevisionError(NotAllowedError):
     text = "etcdserver: revision of auth store is old"
 
 
-class AuthFailedError(InvalidArgumentError):
+class AuthFailedError(NotAllowedError):
     """No such user, or not its password."""
 
+    code = Code.INVALID_ARGUMENT
     text = "etcdserver: authentication failed, invalid user ID or password"
 
 

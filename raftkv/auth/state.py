@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from raftkv.auth.access import LeaseKeys, is_allowed
-from raftkv.auth.permissions import FROM_KEY, Permissions, is_range
+from raftkv.auth.permissions import Permissions, is_range
 from raftkv.errors import (
     AuthNotEnabledError,
     AuthOldRevisionError,
     InvalidAuthManagementError,
+    InvalidAuthTokenError,
     PermissionDeniedError,
     PermissionNotGivenError,
     PermissionNotGrantedError,
@@ -40,8 +41,6 @@ from raftkv.storage.overlay import Overlay
 
 ROOT = "root"
 """The user that must be there, and the role that may do everything."""
-ROOT_PERMISSION = Permission(permType=Permission.READWRITE, key=b"", range_end=FROM_KEY)
-"""What the role root is said to have."""
 
 _ENABLED, _REVISION, _USER, _ROLE = b"enabled", b"revision", b"user/", b"role/"
 _FIRST_REVISION = 1
@@ -99,8 +98,13 @@ class Auth:
         """By name; not to be changed."""
         self.roles: dict[str, Role] = {}
         """By name; not to be changed."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called after every change, so that what goes on can be looked at again."""
         self._permissions: dict[str, Permissions] = {}
         """Those that were asked for since the last change."""
+        self._identities: dict[str, int] = {}
+        """When a user was added, deleted, or given a password, as far as this process has seen it."""
+        self._loaded = _FIRST_REVISION
 
     def load(self) -> None:
         """Takes up what the table holds."""
@@ -112,6 +116,9 @@ class Auth:
         roles = (Role.FromString(row) for _, row in self._state.scan(Table.AUTH, _ROLE, b"role0"))
         self.roles = {role.name.decode(): role for role in roles}
         self._permissions = {}
+        self._identities = {}
+        self._loaded = self.revision
+        self.changed()
 
     # --- questions --------------------------------------------------------------------------------------------------
 
@@ -163,6 +170,16 @@ class Auth:
         merged = self._permissions[name] = Permissions(grants, is_root=ROOT in user.roles)
         return merged
 
+    def still(self, author: Author) -> Author:
+        """Who was identified once and goes on to ask, on the same stream: its token may expire meanwhile, but not the identity.
+
+        Raises:
+            InvalidAuthTokenError: the user is gone, or has another password.
+        """
+        if author.user not in self.users or self._identities.get(author.user, self._loaded) > author.revision:
+            raise InvalidAuthTokenError
+        return Author(author.user, self.revision)
+
     def user(self, name: str) -> User:
         """Raises UserNotFoundError."""
         user = self.users.get(name)
@@ -189,6 +206,7 @@ class Auth:
                 raise RootRoleNotExistError
             self._state.put(Table.AUTH, _ENABLED, b"")
             self.enabled = True
+            self.changed()
         return rpc.AuthEnableResponse()
 
     def disable(self, _request: rpc.AuthDisableRequest) -> rpc.AuthDisableResponse:
@@ -221,7 +239,7 @@ class Auth:
         if not request.options.no_password:
             user.password = b64decode(request.hashedPassword)
         self._put_user(user)
-        self._changed()
+        self._changed(identity=request.name)
         return rpc.AuthUserAddResponse()
 
     def user_delete(self, request: rpc.AuthUserDeleteRequest) -> rpc.AuthUserDeleteResponse:
@@ -231,7 +249,7 @@ class Auth:
         del self.users[request.name]
         self._state.delete(Table.AUTH, _USER + request.name.encode())
         self.tokens.revoke(request.name)
-        self._changed()
+        self._changed(identity=request.name)
         return rpc.AuthUserDeleteResponse()
 
     def user_change_password(self, request: rpc.AuthUserChangePasswordRequest) -> rpc.AuthUserChangePasswordResponse:
@@ -240,7 +258,7 @@ class Auth:
             user.password = b64decode(request.hashedPassword)
             self._put_user(user)
         self.tokens.revoke(request.name)
-        self._changed()
+        self._changed(identity=request.name)
         return rpc.AuthUserChangePasswordResponse()
 
     def user_grant_role(self, request: rpc.AuthUserGrantRoleRequest) -> rpc.AuthUserGrantRoleResponse:
@@ -285,7 +303,6 @@ class Auth:
             if request.role in user.roles:
                 user.roles.remove(request.role)
                 self._put_user(user)
-                self.tokens.revoke(user.name.decode())
         self._changed()
         return rpc.AuthRoleDeleteResponse()
 
@@ -340,11 +357,14 @@ class Auth:
         self.roles[role.name.decode()] = role
         self._state.put(Table.AUTH, _ROLE + role.name, role.SerializeToString(deterministic=True))
 
-    def _changed(self) -> None:
+    def _changed(self, identity: str = "") -> None:
         """Whoever was identified before must be so again, and what was merged is merged anew."""
         self.revision += 1
+        if identity:
+            self._identities[identity] = self.revision
         self._state.put(Table.AUTH, _REVISION, self.revision.to_bytes(8, "big"))
         self._permissions = {}
+        self.changed()
 
 
 def _without(role: Role, key: bytes, range_end: bytes) -> list[Permission]:

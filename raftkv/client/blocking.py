@@ -56,6 +56,8 @@ class BlockingClient:
         *,
         timeout: float = 5.0,
         dial_timeout: float = 2.0,
+        user: str | None = None,
+        password: str = "",
         tls: TLSConfig | None = None,
         client_id: bytes | None = None,
         wait_for_ready: bool = True,
@@ -68,6 +70,8 @@ class BlockingClient:
             endpoints,
             timeout=timeout,
             dial_timeout=dial_timeout,
+            user=user,
+            password=password,
             tls=tls,
             client_id=client_id,
             wait_for_ready=wait_for_ready,
@@ -103,6 +107,22 @@ class BlockingClient:
     lease_time_to_live = _blocking(Client.lease_time_to_live)
     lease_keep_alive = _blocking(Client.lease_keep_alive)
     leases = _blocking(Client.leases)
+    auth_enable = _blocking(Client.auth_enable)
+    auth_disable = _blocking(Client.auth_disable)
+    auth_status = _blocking(Client.auth_status)
+    user_add = _blocking(Client.user_add)
+    user_delete = _blocking(Client.user_delete)
+    user_get = _blocking(Client.user_get)
+    users = _blocking(Client.users)
+    user_change_password = _blocking(Client.user_change_password)
+    user_grant_role = _blocking(Client.user_grant_role)
+    user_revoke_role = _blocking(Client.user_revoke_role)
+    role_add = _blocking(Client.role_add)
+    role_delete = _blocking(Client.role_delete)
+    role_get = _blocking(Client.role_get)
+    roles = _blocking(Client.roles)
+    role_grant_permission = _blocking(Client.role_grant_permission)
+    role_revoke_permission = _blocking(Client.role_revoke_permission)
     status = _blocking(Client.status)
     members = _blocking(Client.members)
     sync_endpoints = _blocking(Client.sync_endpoints)

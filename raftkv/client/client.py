@@ -9,8 +9,10 @@ from typing import Self
 
 from google.protobuf.message import Message
 
+from raftkv.client.auth_methods import AuthMethods
 from raftkv.client.channel import Channel, Metadata
 from raftkv.client.connection import ConnectionOptions
+from raftkv.client.credentials import Credentials
 from raftkv.client.endpoint import Endpoint, parse_endpoint, parse_endpoints
 from raftkv.client.http2 import DialOptions, Http2Channel
 from raftkv.client.lease_methods import LeaseMethods
@@ -40,7 +42,7 @@ STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client(LeaseMethods, WatchMethods):
+class Client(AuthMethods, LeaseMethods, WatchMethods):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be
@@ -51,6 +53,8 @@ class Client(LeaseMethods, WatchMethods):
         endpoints: `host:port`, with or without `http://` or `https://`; a list, or a string with commas.
         timeout: Seconds that a call may take, all attempts together, where the call does not say; math.inf: for ever.
         dial_timeout: Seconds that it may take to open one connection.
+        user: Who to be, where the cluster asks; tokens are got, and renewed, as needed. None: whoever the certificate names.
+        password: Of `user`.
         tls: How to encrypt; None: in plain text, except for `https://`, where the system's authorities are trusted.
         client_id: 16 bytes that no other client has, nor had. None: drawn by lot, which is nearly always right.
         wait_for_ready: Whether to keep trying, until the timeout, while no endpoint can be reached; else each is tried once.
@@ -70,6 +74,8 @@ class Client(LeaseMethods, WatchMethods):
         *,
         timeout: float = 5.0,
         dial_timeout: float = 2.0,
+        user: str | None = None,
+        password: str = "",
         tls: TLSConfig | None = None,
         client_id: bytes | None = None,
         wait_for_ready: bool = True,
@@ -79,6 +85,8 @@ class Client(LeaseMethods, WatchMethods):
         rng: Random | None = None,
         open_channel: Callable[[Endpoint], Channel] | None = None,
     ) -> None:
+        self._user = user
+        self._password = password
         self._tls = tls
         self._endpoints = parse_endpoints(endpoints, tls=tls is not None)
         self._timeout = timeout
@@ -363,6 +371,7 @@ class Client(LeaseMethods, WatchMethods):
             client_id=self._client_id if fresh and self._client_id is not None else os.urandom(CLIENT_ID_BYTES),
             rng=self._rng,
             wait_for_ready=self._wait_for_ready,
+            credentials=None if self._user is None else Credentials(self._user, self._password),
         )
         return self._session
 

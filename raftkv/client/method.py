@@ -45,6 +45,7 @@ LEASE_TIME_TO_LIVE = Method("/etcdserverpb.Lease/LeaseTimeToLive", rpc.LeaseTime
 LEASE_LEASES = Method("/etcdserverpb.Lease/LeaseLeases", rpc.LeaseLeasesResponse, Repeat.ALWAYS)
 MEMBER_LIST = Method("/etcdserverpb.Cluster/MemberList", rpc.MemberListResponse, Repeat.ALWAYS)
 STATUS = Method("/etcdserverpb.Maintenance/Status", rpc.StatusResponse, Repeat.ALWAYS)
+AUTHENTICATE = Method("/etcdserverpb.Auth/Authenticate", rpc.AuthenticateResponse, Repeat.ALWAYS)
 ALARM = Method("/etcdserverpb.Maintenance/Alarm", rpc.AlarmResponse, Repeat.ALWAYS)
 
 WATCH_PATH = "/etcdserverpb.Watch/Watch"

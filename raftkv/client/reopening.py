@@ -43,6 +43,8 @@ class Reopening:
 
     open: Callable[[str, Metadata], Awaitable[tuple[Stream, Endpoint]]]
     turn_from: Callable[[Endpoint], None]
+    renew: Callable[[RaftKVError], bool]
+    """Whether a fresh token may end a refusal; the next stream has one."""
     background: Background
     rng: Random
     loop: asyncio.AbstractEventLoop
@@ -133,10 +135,16 @@ class ReopeningStream:
         except ConnectError as unreachable:
             await self._pause(unreachable, begun)
             return
+        except RequestError as refused:  # its user could not be authenticated
+            if _is_final(refused):
+                self._carried.failed(refused)
+            else:
+                await self._pause(refused, begun)
+            return
         failure = await self._converse(stream)
         if self._released:
             return
-        if _is_final(failure):
+        if _is_final(failure) and not self._means.renew(failure):
             self._carried.failed(failure)
             return
         self._means.turn_from(endpoint)

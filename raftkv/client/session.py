@@ -20,19 +20,30 @@ from google.protobuf.message import DecodeError, Message
 from raftkv.client import forked
 from raftkv.client.background import Background
 from raftkv.client.channel import Channel, Metadata, Reply, Stream, UnaryCall
+from raftkv.client.credentials import MAX_RENEWALS, RENEWABLE, Credentials
 from raftkv.client.endpoint import Endpoint
 from raftkv.client.keepalive_stream import KeepaliveStream
-from raftkv.client.method import STATUS, Method, Repeat, Response
+from raftkv.client.method import AUTHENTICATE, STATUS, Method, Repeat, Response
 from raftkv.client.reopening import Reopening
 from raftkv.client.request_id import RequestIds
 from raftkv.client.retry import Account, Verdict, backoff, judge
 from raftkv.client.status import error_of
 from raftkv.client.watch_stream import WatchStream
-from raftkv.errors import ClientClosedError, Code, ConnectError, ConnectionBrokenError, RaftKVError, RequestError
+from raftkv.errors import (
+    AuthNotEnabledError,
+    ClientClosedError,
+    Code,
+    ConnectError,
+    ConnectionBrokenError,
+    RaftKVError,
+    RequestError,
+)
 from raftkv.pb import rpc
 
 VERSION_HEADER = b"raftkv-version"
 REQUEST_ID_HEADER = b"raftkv-request-id"
+STREAM_LOGIN_S = 5.0
+"""What authenticating for a stream may take; who opened it tries again."""
 
 
 class ServerKind(Enum):
@@ -56,6 +67,9 @@ class _Call:
     account: Account
     attempt: UnaryCall | None = None
     at: Endpoint | None = None
+    identity: Metadata = ()
+    """What the last attempt said about who calls."""
+    renewals: int = 0
 
 
 class Session:
@@ -69,6 +83,7 @@ class Session:
         client_id: bytes,
         rng: Random,
         wait_for_ready: bool,
+        credentials: Credentials | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.kind = ServerKind.UNKNOWN
@@ -81,8 +96,9 @@ class Session:
         self.rng = rng
         self.waits_for_ready = wait_for_ready
         self._closed = False
+        self._credentials = credentials
         self.background = Background(self.loop)
-        means = Reopening(self.stream, self.turn_from, self.background, rng, self.loop, wait_for_ready)
+        means = Reopening(self.stream, self.turn_from, self.renew, self.background, rng, self.loop, wait_for_ready)
         self.watches = WatchStream(means)
         self.keepalives = KeepaliveStream(means)
 
@@ -135,6 +151,8 @@ class Session:
         Who finds the stream useless turns from its endpoint before opening another. Raises ConnectError, ClientClosedError.
         """
         failures: dict[str, str] = {}
+        if self._credentials is not None:
+            metadata = (*metadata, *await self._stream_identity(self._credentials))
         for _ in self._endpoints:
             if self._closed:
                 raise ClientClosedError
@@ -145,6 +163,13 @@ class Session:
                 failures[error.endpoint] = error.reason
                 self.turn_from(channel.endpoint)
         raise ConnectError(failures)
+
+    def renew(self, failure: RaftKVError) -> bool:
+        """Whether a stream that was refused so may be opened again, with a fresh token."""
+        if self._credentials is None or not isinstance(failure, RENEWABLE):
+            return False
+        self._credentials.forget()
+        return True
 
     def turn_from(self, endpoint: Endpoint) -> None:
         """To the next endpoint, unless another call has turned already."""
@@ -184,7 +209,14 @@ class Session:
 
     async def _attempt(self, call: _Call, channel: Channel) -> Reply | RaftKVError:
         """One attempt: an OK reply, or what went wrong."""
-        attempt = UnaryCall(call.path, call.body, call.metadata, call.deadline - self.loop.time())
+        metadata = call.metadata
+        if self._credentials is not None and call.path != AUTHENTICATE.path:
+            try:
+                call.identity = await self._credentials.metadata(lambda: self._authenticate(call.deadline))
+            except RequestError as failure:
+                return failure
+            metadata = (*metadata, *call.identity)
+        attempt = UnaryCall(call.path, call.body, metadata, call.deadline - self.loop.time())
         if isinf(call.deadline):
             attempt.timeout = None
         call.attempt, call.at = attempt, channel.endpoint
@@ -199,6 +231,13 @@ class Session:
     async def _recover(self, call: _Call, channel: Channel, failure: RaftKVError) -> None:
         """Prepares the next attempt, or raises what the call ends with."""
         call.attempt = None
+        if self._credentials is not None and self._credentials.refused(failure, call.identity):
+            call.renewals += 1
+            if call.renewals <= MAX_RENEWALS:
+                call.account.note(failure, doubtful=False)
+                if call.renewals > 1:
+                    await asyncio.sleep(backoff(call.renewals, self.rng))
+                return
         verdict = judge(failure, call.repeat)
         if verdict is Verdict.FINAL:
             refusal = call.account.refused(failure)
@@ -209,6 +248,27 @@ class Session:
         if verdict is Verdict.DOUBT and not await self._applies_once(call):
             raise call.account.unknown() from failure
         await self._pause(call, failure)
+
+    async def _authenticate(self, deadline: float) -> str:
+        """A token, at whatever endpoint; nothing, where there is no authentication."""
+        credentials = self._credentials
+        assert credentials is not None
+        request = rpc.AuthenticateRequest(name=credentials.user, password=credentials.password)
+        account = Account(AUTHENTICATE.repeat, deadline - self.loop.time())
+        call = _Call(AUTHENTICATE.path, AUTHENTICATE.repeat, request.SerializeToString(), (), deadline, None, account)
+        try:
+            async with asyncio.timeout_at(None if isinf(deadline) else deadline):
+                reply = await self._attempts(call)
+        except AuthNotEnabledError:
+            return ""
+        return rpc.AuthenticateResponse.FromString(reply.body).token
+
+    async def _stream_identity(self, credentials: Credentials) -> Metadata:
+        try:
+            return await credentials.metadata(lambda: self._authenticate(self.loop.time() + STREAM_LOGIN_S))
+        except TimeoutError:
+            reason = f"{credentials.user} was not authenticated within {STREAM_LOGIN_S:g} s"
+            raise ConnectError({str(self._endpoints[self._current]): reason}) from None
 
     async def _applies_once(self, call: _Call) -> bool:
         """Whether the cluster applies a request id once; asks it, where that is not known."""

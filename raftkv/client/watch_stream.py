@@ -23,6 +23,7 @@ class WatchStream:
     def __init__(self, means: Reopening) -> None:
         self._stream = ReopeningStream(WATCH_PATH, self, means)
         self._wait_for_ready = means.wait_for_ready
+        self._renew = means.renew
         self._watches: dict[int, Subscription] = {}
         """By id: those that the present stream knows."""
         self._all: dict[Subscription, None] = {}
@@ -150,10 +151,14 @@ class WatchStream:
 
     def _cancelled(self, subscription: Subscription, response: rpc.WatchResponse) -> None:
         """By the server: for good, and without having been asked."""
+        compacted = response.compact_revision
+        error = WatchCompactedError(compacted) if compacted else error_of_reason(response.cancel_reason)
+        if self._renew(error):  # the next stream says anew who we are
+            self._stream.abandon()
+            return
         self._watches.pop(subscription.watch_id, None)
         self._all.pop(subscription, None)
-        compacted = response.compact_revision
-        subscription.end(WatchCompactedError(compacted) if compacted else error_of_reason(response.cancel_reason))
+        subscription.end(error)
         if not self._all:
             self._stream.release()
 

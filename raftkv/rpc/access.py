@@ -57,6 +57,21 @@ class Access:
         if self._auth.enabled:
             self._auth.check(self.current(call), request)
 
+    def check_stream(self, call: Call, request: Any) -> None:
+        """As `check`, for one of the requests of a long stream: who sends it is asked once, what it may do each time. To a user
+        that still is who it was, the changes of others and the age of its token are nothing.
+        """
+        auth = self._auth
+        if not auth.enabled:
+            return
+        author = call.author
+        if author is None:
+            author = self.author(call)
+        elif author.revision < auth.revision:
+            author = auth.still(author)
+        call.author = author
+        auth.check(author, request)
+
 
 def _token(call: Call) -> str | None:
     metadata = call.metadata

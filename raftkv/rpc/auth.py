@@ -12,7 +12,7 @@ import structlog
 from raftkv.apply import command
 from raftkv.apply.command import body
 from raftkv.auth.passwords import Passwords
-from raftkv.auth.state import ROOT, ROOT_PERMISSION, Author, names
+from raftkv.auth.state import Author, names
 from raftkv.auth.tokens import digest_of, new_letters
 from raftkv.errors import AuthFailedError, AuthNotEnabledError, AuthOldRevisionError, NoPasswordUserError
 from raftkv.pb import rpc
@@ -188,11 +188,11 @@ class AuthService:
 
     def role_get(self, request: rpc.AuthRoleGetRequest, call: Call) -> Reply[Any]:
         """A role's permissions; a user may ask for those of its own roles."""
-        return self._look(call, lambda: self._role(request.role), own=lambda user: self._has(user, request.role))
-
-    def _role(self, name: str) -> rpc.AuthRoleGetResponse:
-        role = self._auth.role(name)
-        return rpc.AuthRoleGetResponse(perm=[ROOT_PERMISSION] if name == ROOT else role.keyPermission)
+        return self._look(
+            call,
+            lambda: rpc.AuthRoleGetResponse(perm=self._auth.role(request.role).keyPermission),
+            own=lambda user: self._has(user, request.role),
+        )
 
     def _has(self, user: str, role: str) -> bool:
         known = self._auth.users.get(user)

@@ -3,7 +3,7 @@ while authentication is on every method asks who calls.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,6 @@ from raftkv.server.replica import Replica
 LEARNER_METHODS = frozenset(
     {
         "/etcdserverpb.Maintenance/Status",
-        "/etcdserverpb.Watch/Watch",
         "/etcdserverpb.Watch/Watch",
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
@@ -101,7 +100,8 @@ class _Admission:
     async def _stream_later(self, request: Any, call: Call) -> AsyncIterator[Any]:
         await self._catch_up()
         self._admit(call)
-        async with aclosing(self._handler(request, call)) as answers:
+        answers = self._handler(request, call)
+        async with aclosing(answers) if hasattr(answers, "aclose") else nullcontext():
             async for answer in answers:
                 yield answer
 

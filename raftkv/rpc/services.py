@@ -1,6 +1,7 @@
 """All that a node serves."""
 
 from collections.abc import Callable
+from random import Random
 
 from raftkv.rpc.auth import AuthService
 from raftkv.rpc.authentication import Authentication
@@ -8,10 +9,10 @@ from raftkv.rpc.cluster import Cluster
 from raftkv.rpc.guard import guarded
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import KV, Limits
+from raftkv.rpc.lease import Leases
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
 from raftkv.rpc.reflection import reflection_services
-from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica
@@ -26,15 +27,18 @@ def services(
     *,
     authentication: Authentication,
     watch: WatchSettings,
+    rng: Random,
 ) -> list[Method]:
     """Every method, with the checks that all have in common."""
     access = authentication.access
     keys = KV(replica, quota, limits, access)
+    watches = Watch(replica, watch, lambda request, call: access.check_stream(call, request))
+    replica.machine.auth.changed = watches.recheck
     methods = [
         *keys.methods(),
         *AuthService(replica, access, authentication.passwords, authentication.issuer).methods(),
-        *Watch(replica, watch, lambda request, call: access.check(call, request)).methods(),
-        *Watch(replica, watch, lambda request, call: access.check(call, request)).methods(),
+        *watches.methods(),
+        *Leases(replica, quota, access, election_timeout_s=watch.election_timeout_s, rng=rng).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),
