@@ -43,7 +43,6 @@ from raftkv.rpc.health import Health
 from raftkv.rpc.kv import Limits
 from raftkv.rpc.services import services
 from raftkv.rpc.watch import WatchSettings
-from raftkv.rpc.watch import WatchSettings
 from raftkv.server.bootstrap import (
     cluster_id,
     find_newcomer,
@@ -54,6 +53,7 @@ from raftkv.server.bootstrap import (
     member_id,
 )
 from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_compacting
+from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Parts, Replica, Settings
@@ -139,9 +139,16 @@ class _Daemon:
             health = Health()
             lag = LoopLag()
             proofs = authentication(replica, self._clock, auth_options(self._config))
-            server, gateway = self._servers(replica, health, engine, peers, lag, proofs=proofs)
+            leases = LeaseKeeper(
+                replica,
+                self._clock,
+                asyncio.get_running_loop(),
+                LeaseSettings(election_timeout_s=self._config.election_timeout / 1000),
+            )
+            server, gateway = self._servers(replica, health, engine, peers, lag, proofs=proofs, leases=leases)
             replica.turn_ended = server.flush
             try:
+                leases.start()
                 await self._start(replica, peers, server)
                 lag.start()
                 duties = [tasks.create_task(duty) for duty in self._duties(replica)]
@@ -153,6 +160,7 @@ class _Daemon:
                 await self._leave(replica, server, gateway)
             finally:
                 lag.stop()
+                leases.stop()
                 proofs.passwords.stop()
                 replica.stop()
                 await _stop_serving(server, gateway, 0.0)
@@ -204,7 +212,15 @@ class _Daemon:
         )
 
     def _servers(
-        self, replica: Replica, health: Health, engine: Engine, peers: TcpPeers, lag: LoopLag, *, proofs: Authentication
+        self,
+        replica: Replica,
+        health: Health,
+        engine: Engine,
+        peers: TcpPeers,
+        lag: LoopLag,
+        *,
+        proofs: Authentication,
+        leases: LeaseKeeper,
     ) -> tuple[GrpcServer, Gateway]:
         """Two protocols on the clients' ports."""
         config = self._config
@@ -212,13 +228,14 @@ class _Daemon:
         limits = Limits(max_request_bytes=config.max_request_bytes, max_txn_ops=config.max_txn_ops)
         options = server_options(config)
         watch = watch_settings(config)
-        methods = services(replica, health, quota, limits, engine.size, authentication=proofs, watch=watch)
+        methods = services(replica, health, quota, limits, engine.size, authentication=proofs, watch=watch, rng=self._rng)
         calls = CallCounts(methods)
         sources = Sources(
             replica=replica,
             peers=peers,
             calls=calls,
             lag=lag,
+            leases=leases,
             size_on_disk=engine.size,
             quota_bytes=config.quota_bytes,
             version=__version__,
@@ -273,15 +290,6 @@ async def _stop_serving(server: GrpcServer, gateway: Gateway, grace_s: float) ->
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.stop(grace_s))
         tasks.create_task(gateway.stop(grace_s))
-
-
-def watch_settings(config: ServerConfig) -> WatchSettings:
-    """How watches behave, as the flags say."""
-    return WatchSettings(
-        progress_interval_s=parse_duration(config.watch_progress_notify_interval, "watch-progress-notify-interval"),
-        fragment_bytes=config.max_request_bytes + MESSAGE_OVERHEAD_BYTES,
-        election_timeout_s=config.election_timeout / 1000,
-    )
 
 
 def watch_settings(config: ServerConfig) -> WatchSettings:

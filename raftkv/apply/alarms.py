@@ -52,6 +52,11 @@ class Alarms:
         response.alarms.extend(AlarmMember(memberID=member, alarm=AlarmType.Name(kind)) for member, kind in chosen)
         return response
 
+    def put_all_down(self) -> None:
+        """Forgets all alarms: those whom they were about are no members any more."""
+        for alarm in sorted(self.raised):
+            self._put_down(alarm)
+
     def _raise(self, alarm: tuple[int, int]) -> None:
         self._state.put(Table.STATE, _row(alarm), b"")
         self.raised.add(alarm)

@@ -114,6 +114,15 @@ class Members:
         self.removed |= {member_id}
         self._state.put(Table.STATE, _REMOVED_PREFIX + member_id.to_bytes(8, "big"), b"")
 
+    def keep_only(self, member_id: int) -> None:
+        """Removes everybody else, and lets this one vote."""
+        for other in [known for known in self.by_id if known != member_id]:
+            self.remove_member(other)
+        kept = self._copy(member_id)
+        kept.isLearner = False
+        self.set_member(kept)
+        self.set_membership(Membership((member_id,)))
+
     def begin_anew(self, members: list[Member]) -> None:
         """Makes these the members of a cluster that has no past: nobody else ever was one."""
         for member_id in self.by_id:

@@ -69,15 +69,22 @@ class Proposals:
         return bool(self._queue)
 
     def add(
-        self, body: bytes, now: float, *, request_id: RequestId | None = None, author: Author | None = None
+        self,
+        body: bytes,
+        now: float,
+        *,
+        request_id: RequestId | None = None,
+        author: Author | None = None,
+        duty: bool = False,
     ) -> Reply[Message]:
-        """Queues a command whose encoded body field is `body`; the reply gets the answer or a RequestError.
+        """Queues a command whose encoded body field is `body`; the reply gets the answer or a RequestError. A duty of the node
+        itself is taken however many wait.
 
         Raises:
             TooManyRequestsError: too many wait already.
             MalformedRequestError: what would stand in the log could not be read from it.
         """
-        if len(self._pending) >= self._limit:
+        if len(self._pending) >= self._limit and not duty:
             raise TooManyRequestsError
         identifier = self._next
         self._next += 1

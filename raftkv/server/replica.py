@@ -58,7 +58,6 @@ from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
 from raftkv.storage.thread import Storage
 from raftkv.watch import Hub, Surroundings
-from raftkv.watch import Hub, Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +117,8 @@ class Replica:
         self.measured = Measured()
         self.turn_ended: Callable[[], None] = lambda: None
         """Called at the end of every turn: its answers are all given."""
+        self.rng = parts.rng
+        """Dice that fall otherwise at every start."""
         self._leader_waiter: Future[None] | None = None
         self._raft = parts.raft
         self._clock = parts.clock
@@ -265,12 +266,6 @@ class Replica:
         self.fill(header)
         return WatchResponse(header=header).SerializeToString()
 
-    def _watch_head(self, revision: int) -> bytes:
-        """The header of a WatchResponse, encoded as its field."""
-        header = ResponseHeader(revision=revision)
-        self.fill(header)
-        return WatchResponse(header=header).SerializeToString()
-
     # --- requests ----------------------------------------------------------------------------------------------
 
     def propose(
@@ -290,6 +285,14 @@ class Replica:
         if self._raft.commit - self.machine.applied_index > self.settings.max_apply_gap:
             raise TooManyRequestsError
         reply = self._proposals.add(body, self._clock.now(), request_id=request_id, author=author)
+        self.wake()
+        return reply
+
+    def propose_duty(self, body: bytes) -> Reply[Any]:
+        """As `propose`, for what the node itself must do, also where clients are turned away. Whoever does it bounds it."""
+        if self._stopped:
+            raise StoppedError
+        reply = self._proposals.add(body, self._clock.now(), duty=True)
         self.wake()
         return reply
 
@@ -478,7 +481,6 @@ class Replica:
             self._applier.clear()
             receiver = self._incoming.take(persist.snapshot)
             self.watches.hold()
-            self.watches.hold()
             self._writer.install(persist, receiver, lambda: self._swapped(persist))
         elif not self._writer.persist(persist):
             self._synced(persist)
@@ -497,7 +499,6 @@ class Replica:
             return
         if not self._applier.run():
             return
-        self.watches.publish()
         self.watches.publish()
         applied = self.machine.applied_index
         self._raft.applied_to(applied)

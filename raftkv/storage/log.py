@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError
 
 from raftkv.errors import CompactedLogError, StorageError, UnavailableLogError
 from raftkv.pb import raft as pb
-from raftkv.raft.messages import Entry, EntryKind, HardState, Snapshot
+from raftkv.raft.messages import NO_NODE, Entry, EntryKind, HardState, Snapshot
 from raftkv.raft.terms import TermRuns
 from raftkv.storage.engine import Batch, Engine, Reader, Table
 
@@ -160,6 +160,14 @@ class LogStore:
             raise CompactedLogError(first)
         if end > self._last + 1:
             raise UnavailableLogError(end - 1)
+
+
+def begin_log(batch: Batch, *, index: int, term: int, current_term: int = 0) -> None:
+    """Makes a log that begins behind an entry that the state contains, of a node that has not voted in the current term, which
+    is the entry's where not given.
+    """
+    batch.put(Table.META, _START_KEY, encode_start(index, term))
+    batch.put(Table.META, _HARD_STATE_KEY, encode_hard_state(HardState(current_term or term, NO_NODE, index)))
 
 
 def encode_entry(entry: Entry) -> bytes:

@@ -14,11 +14,11 @@ from raftkv.pb import rpc
 from raftkv.pb.command import RequestId
 from raftkv.peer.memory import MemoryNetwork
 from raftkv.raft.config import Config
-from raftkv.raft.messages import Membership
 from raftkv.raft.raft import Raft
 from raftkv.reply import Reply
+from raftkv.server.bootstrap import found_cluster, join_cluster
 from raftkv.server.replica import Parts, Replica, Settings
-from raftkv.storage.engine import Batch
+from raftkv.storage.identity import Identity
 from raftkv.storage.log import LogStore
 from raftkv.storage.memory import MemoryEngine
 from raftkv.storage.overlay import Overlay
@@ -35,14 +35,17 @@ LONG_S = 60.0
 class Node:
     """One node: a disk that outlives it, and a replica while it runs."""
 
-    def __init__(self, cluster: "Cluster", node_id: int) -> None:
+    def __init__(
+        self,
+        cluster: "Cluster",
+        node_id: int,
+        begin: Callable[[MemoryEngine, Identity, list[rpc.Member]], None] = found_cluster,
+    ) -> None:
         self.cluster = cluster
         self.node_id = node_id
         self.engine = MemoryEngine()
-        overlay = Overlay(self.engine)
         members = [rpc.Member(ID=member, name=f"n{member}", peerURLs=[f"http://n{member}:1"]) for member in cluster.ids]
-        StateMachine(overlay).bootstrap(Membership(tuple(cluster.ids)), members)
-        self.engine.write(Batch(rows=overlay.seal()), sync=True)
+        begin(self.engine, Identity(CLUSTER, node_id, f"n{node_id}"), members)
         self.replica: Replica
 
     def start(self) -> None:
@@ -128,6 +131,14 @@ class Cluster:
     async def follower(self) -> Node:
         leader = await self.leader()
         return next(node for node in self.nodes.values() if node is not leader)
+
+    def add(self, node_id: int) -> Node:
+        """Starts a node that is to join; it must have been made a member."""
+        members = list((self.nodes[next(iter(self.nodes))]).replica.members.values())
+        node = Node(self, node_id, lambda engine, identity, _: join_cluster(engine, identity, members))
+        self.nodes[node_id] = node
+        node.start()
+        return node
 
     async def agree(self) -> None:
         """Returns when every node has applied the same."""
