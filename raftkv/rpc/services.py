@@ -6,10 +6,13 @@ from random import Random
 from raftkv.rpc.auth import AuthService
 from raftkv.rpc.authentication import Authentication
 from raftkv.rpc.cluster import Cluster
+from raftkv.rpc.conversation import Conversations
+from raftkv.rpc.election import Election
 from raftkv.rpc.guard import guarded
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import KV, Limits
 from raftkv.rpc.lease import Leases
+from raftkv.rpc.lock import Lock
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
 from raftkv.rpc.reflection import reflection_services
@@ -34,8 +37,12 @@ def services(
     keys = KV(replica, quota, limits, access)
     watches = Watch(replica, watch, lambda request, call: access.check_stream(call, request))
     replica.machine.auth.changed = watches.recheck
+    by_path: dict[str, Method] = {}
+    conversations = Conversations(replica, access, by_path)
     methods = [
         *keys.methods(),
+        *Lock(conversations).methods(),
+        *Election(conversations).methods(),
         *AuthService(replica, access, authentication.passwords, authentication.issuer).methods(),
         *watches.methods(),
         *Leases(replica, quota, access, election_timeout_s=watch.election_timeout_s, rng=rng).methods(),
@@ -45,4 +52,6 @@ def services(
     ]
     methods += reflection_services(methods)
     checks = keys.checks()
-    return [guarded(method, replica, access, checks.get(method.path)) for method in methods]
+    served = [guarded(method, replica, access, checks.get(method.path)) for method in methods]
+    by_path.update((method.path, method) for method in served)
+    return served
