@@ -16,6 +16,7 @@ from raftkv.metrics.loop_lag import LoopLag
 from raftkv.metrics.samples import by_member, histogram_metric
 from raftkv.peer.tcp import TcpPeers
 from raftkv.rpc.maintenance import API_VERSION
+from raftkv.server.lease_keeper import LeaseKeeper
 from raftkv.server.replica import Replica
 
 
@@ -27,6 +28,7 @@ class Sources:
     peers: TcpPeers
     calls: CallCounts
     lag: LoopLag
+    leases: LeaseKeeper
     size_on_disk: Callable[[], int]
     quota_bytes: int | None
     version: str
@@ -56,6 +58,7 @@ class NodeMetrics(Collector):
         yield from self._raft()
         yield from self._disk()
         yield from self._store()
+        yield from self._leases()
         yield from self._watches()
         yield from self._network()
         yield from self._sources.calls.samples()
@@ -102,6 +105,14 @@ class NodeMetrics(Collector):
         yield GaugeMetricFamily("etcd_debugging_mvcc_slow_watcher_total", "Watches that read history.", hub.slow_watchers)
         yield GaugeMetricFamily("etcd_debugging_mvcc_pending_events_total", "Events read and not sent.", hub.pending_events)
         yield CounterMetricFamily("etcd_debugging_mvcc_events_total", "Events sent.", hub.events_sent)
+
+    def _leases(self) -> Iterator[Metric]:
+        keeper = self._sources.leases
+        counts = self._sources.replica.machine.leases
+        yield CounterMetricFamily("etcd_debugging_lease_granted_total", "Leases granted.", counts.granted)
+        yield CounterMetricFamily("etcd_debugging_lease_renewed_total", "Leases renewed by this leader.", keeper.renewed)
+        yield CounterMetricFamily("etcd_debugging_lease_revoked_total", "Leases revoked or expired.", counts.revoked)
+        yield CounterMetricFamily("etcd_debugging_server_lease_expired_total", "Leases expired.", counts.expired)
 
     def _network(self) -> Iterator[Metric]:
         peers, replica = self._sources.peers, self._sources.replica
