@@ -12,7 +12,7 @@ import click
 
 from raftkv_cli.parameter_types import DURATION
 
-WRITE_OUT = ("simple", "table", "json", "fields")
+WRITE_OUT = ("simple", "table", "json", "fields", "protobuf")
 DEFAULT_ENDPOINTS = "127.0.0.1:2379"
 
 
@@ -27,6 +27,10 @@ class Settings:
     insecure_skip_tls_verify: bool = False
     insecure_transport: bool = True
     """False: TLS always; True: TLS where a certificate option or an https:// endpoint asks for it."""
+    user: str = ""
+    """Name, or name:password; nothing: whoever the certificate says, or nobody."""
+    password: str = ""
+    """With `user`, which then is the name alone."""
     dial_timeout: float = 2.0
     command_timeout: float = 5.0
     hex: bool = False
@@ -100,6 +104,12 @@ _DECLARED: tuple[tuple[tuple[str, ...], str, dict[str, Any]], ...] = (
         "insecure_transport",
         _FLAG | {"help": "Allow plain text where nothing asks for TLS, or insist on TLS.  [default: allow]"},
     ),
+    (
+        ("--user",),
+        "user",
+        {"metavar": "NAME[:PASSWORD]", "help": "Who to be; the password is asked for where it is not given."},
+    ),
+    (("--password",), "password", {"help": "The password of --user, which then is the name alone."}),
     (("--dial-timeout",), "dial_timeout", {"type": DURATION, "help": "How long to wait for a connection.  [default: 2s]"}),
     (("--command-timeout",), "command_timeout", {"type": DURATION, "help": "How long to wait for an answer.  [default: 5s]"}),
     (("--hex",), "hex", _FLAG | {"help": "Print keys and values as \\x escapes, and member ids in hexadecimal."}),

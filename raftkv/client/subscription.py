@@ -96,9 +96,9 @@ class Subscription:
         if events:
             self._put(WatchBatch(self._position.next - 1, events, response.header), size)
 
-    def progress(self, header: rpc.ResponseHeader) -> None:
-        """The server says that it has said all up to the header's revision."""
-        if self._position.progress(header.revision):
+    def progress(self, header: rpc.ResponseHeader, *, certain: bool) -> None:
+        """The server says that it has said all up to the header's revision (`WatchPosition.progress`)."""
+        if self._position.progress(header.revision, certain=certain):
             self._put(WatchBatch(header.revision, [], header), header.ByteSize())
 
     def end(self, error: RaftKVError | None) -> None:

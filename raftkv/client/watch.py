@@ -89,7 +89,8 @@ class Watch:
     def request_progress(self) -> None:
         """Asks the server how far it has come; the answer is a batch without events, among the others.
 
-        A server that is still catching up with history may not answer: ask again. All watches of the client get the answer.
+        A server that is still catching up with history may not answer: ask again. (etcd before 3.5.8 answers even so, and then
+        history that is older may follow.) All watches of the client get the answer.
         """
         self._live()
         assert self._session is not None

@@ -38,9 +38,14 @@ class WatchPosition:
             self.next = events[-1].kv.mod_revision + 1
         return events
 
-    def progress(self, revision: int) -> bool:
-        """The server says that nothing is missing up to `revision`; false where that says nothing of this watch."""
+    def progress(self, revision: int, *, certain: bool) -> bool:
+        """The server says that nothing is missing up to `revision`; false where that says nothing of this watch.
+
+        `certain`: it speaks of this watch and in its order. An answer to a request for progress does not count for
+        resuming: etcd before 3.5.8 gives it while the watch still catches up.
+        """
         if self._held or revision < self.next - 1:
             return False
-        self.next = revision + 1
+        if certain:
+            self.next = revision + 1
         return True

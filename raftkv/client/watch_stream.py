@@ -97,7 +97,7 @@ class WatchStream:
         elif response.watch_id == ALL_WATCHES:
             for subscription in self._watches.values():
                 if subscription.state is SubscriptionState.LIVE:
-                    subscription.progress(response.header)
+                    subscription.progress(response.header, certain=False)
         elif addressee := self._watches.get(response.watch_id):
             self._deliver(addressee, response, len(message))
 
@@ -147,7 +147,7 @@ class WatchStream:
         elif response.events:
             subscription.take(response, size)
         else:
-            subscription.progress(response.header)
+            subscription.progress(response.header, certain=True)
 
     def _cancelled(self, subscription: Subscription, response: rpc.WatchResponse) -> None:
         """By the server: for good, and without having been asked."""

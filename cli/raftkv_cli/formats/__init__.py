@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from raftkv_cli.formats.answers import Answer, EndpointHealth, EndpointStatus, Healths, Statuses, Style
+from raftkv_cli.formats.answers import Answer, EndpointHealth, EndpointStatus, Healths, Printable, Statuses, Style
 
-__all__ = ["Answer", "EndpointHealth", "EndpointStatus", "Healths", "Statuses", "Style", "render"]
+__all__ = ["Answer", "EndpointHealth", "EndpointStatus", "Healths", "Printable", "Statuses", "Style", "render"]
 
-_MODULES = {"simple": "simple", "fields": "fields", "json": "json_text", "table": "table"}
+_MODULES = {"simple": "simple", "fields": "fields", "json": "json_text", "table": "table", "protobuf": "protobuf"}
 
 
 def render(write_out: str, answer: Answer, style: Style) -> bytes:

@@ -1,6 +1,10 @@
 """What can be printed: the cluster's answers as they came, and what the command line adds about endpoints."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from google.protobuf.message import Message
 
 from raftkv.pb import rpc
 
@@ -48,6 +52,28 @@ class Style:
     """simple: nothing but how many keys there are."""
 
 
+class Printable(ABC):
+    """An answer that knows how it is printed, for what is asked by one command only."""
+
+    message: Message
+    """protobuf: the answer as it came."""
+
+    @abstractmethod
+    def lines(self, style: Style) -> Iterator[bytes]:
+        """simple: the lines."""
+
+    @abstractmethod
+    def fields(self) -> "Iterator[Field]":
+        """fields: names and values."""
+
+    @abstractmethod
+    def value(self) -> object:
+        """json: what is written as JSON."""
+
+
+Field = tuple[str, int | str]
+"""A line of the format fields; two empty texts are an empty line."""
+
 Answer = (
     rpc.PutResponse
     | rpc.RangeResponse
@@ -57,6 +83,7 @@ Answer = (
     | rpc.AlarmResponse
     | Statuses
     | Healths
+    | Printable
 )
 
 
@@ -78,3 +105,17 @@ def status_row(item: EndpointStatus, size: str) -> list[str]:
 
 def _truth(value: bool) -> str:  # noqa: FBT001 - it is the thing to be written
     return "true" if value else "false"
+
+
+def header_fields(header: rpc.ResponseHeader) -> Iterator[Field]:
+    """The header of an answer as fields."""
+    yield "ClusterID", header.cluster_id
+    yield "MemberID", header.member_id
+    yield "Revision", header.revision
+    yield "RaftTerm", header.raft_term
+
+
+def header_value(header: rpc.ResponseHeader) -> dict[str, int]:
+    """The header of an answer as JSON has it: what is zero is left out."""
+    names = ("cluster_id", "member_id", "revision", "raft_term")
+    return {name: value for name in names if (value := getattr(header, name))}

@@ -4,9 +4,18 @@ from collections.abc import Iterable, Iterator
 
 from raftkv.pb import kv, rpc
 from raftkv_cli.formats import go
-from raftkv_cli.formats.answers import Answer, EndpointHealth, EndpointStatus, Healths, Statuses, Style
+from raftkv_cli.formats.answers import (
+    Answer,
+    EndpointHealth,
+    EndpointStatus,
+    Field,
+    Healths,
+    Printable,
+    Statuses,
+    Style,
+    header_fields,
+)
 
-Field = tuple[str, int | str]
 _END: Field = ("", "")
 """Printed as an empty line."""
 
@@ -23,6 +32,8 @@ def _fields(answer: Answer) -> Iterator[Field]:
             yield from _transaction(answer)
         case rpc.RangeResponse() | rpc.PutResponse() | rpc.DeleteRangeResponse():
             yield from _operation(answer)
+        case Printable():
+            yield from answer.fields()
         case _:
             yield from _list(answer)
 
@@ -30,11 +41,11 @@ def _fields(answer: Answer) -> Iterator[Field]:
 def _list(answer: rpc.MemberListResponse | rpc.AlarmResponse | Statuses | Healths) -> Iterator[Field]:
     match answer:
         case rpc.MemberListResponse():
-            yield from _header(answer.header)
+            yield from header_fields(answer.header)
             elements = map(_member, answer.members)
         case rpc.AlarmResponse():
             if answer.HasField("header"):
-                yield from _header(answer.header)
+                yield from header_fields(answer.header)
             elements = map(_alarm, answer.alarms)
         case Statuses():
             elements = map(_status, answer.items)
@@ -46,21 +57,21 @@ def _list(answer: rpc.MemberListResponse | rpc.AlarmResponse | Statuses | Health
 
 
 def _operation(answer: rpc.RangeResponse | rpc.PutResponse | rpc.DeleteRangeResponse) -> Iterator[Field]:
-    yield from _header(answer.header)
+    yield from header_fields(answer.header)
     match answer:
         case rpc.RangeResponse():
-            yield from _pairs(answer.kvs, "")
+            yield from pair_fields(answer.kvs, "")
             yield from (("More", _truth(answer.more)), ("Count", answer.count))
         case rpc.PutResponse():
             if answer.HasField("prev_kv"):
-                yield from _pairs([answer.prev_kv], "Prev")
+                yield from pair_fields([answer.prev_kv], "Prev")
         case rpc.DeleteRangeResponse():
             yield "Deleted", answer.deleted
-            yield from _pairs(answer.prev_kvs, "Prev")
+            yield from pair_fields(answer.prev_kvs, "Prev")
 
 
 def _transaction(answer: rpc.TxnResponse) -> Iterator[Field]:
-    yield from _header(answer.header)
+    yield from header_fields(answer.header)
     yield "Succeeded", _truth(answer.succeeded)
     for each in answer.responses:
         match each.WhichOneof("response"):
@@ -74,14 +85,8 @@ def _transaction(answer: rpc.TxnResponse) -> Iterator[Field]:
                 yield from _transaction(each.response_txn)
 
 
-def _header(header: rpc.ResponseHeader) -> Iterator[Field]:
-    yield "ClusterID", header.cluster_id
-    yield "MemberID", header.member_id
-    yield "Revision", header.revision
-    yield "RaftTerm", header.raft_term
-
-
-def _pairs(pairs: Iterable[kv.KeyValue], prefix: str) -> Iterator[Field]:
+def pair_fields(pairs: Iterable[kv.KeyValue], prefix: str) -> Iterator[Field]:
+    """The fields of keys with their values; `prefix` says that they are previous ones."""
     for pair in pairs:
         yield f"{prefix}Key", go.quote(pair.key)
         yield f"{prefix}CreateRevision", pair.create_revision
@@ -106,7 +111,7 @@ def _alarm(alarm: rpc.AlarmMember) -> Iterator[Field]:
 
 def _status(item: EndpointStatus) -> Iterator[Field]:
     status = item.status
-    yield from _header(status.header)
+    yield from header_fields(status.header)
     yield "Version", go.quote(status.version)
     yield "DBSize", status.dbSize
     yield "Leader", status.leader

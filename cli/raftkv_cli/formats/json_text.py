@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from raftkv.pb import rpc
 from raftkv_cli.formats import go
-from raftkv_cli.formats.answers import Answer, EndpointHealth, Healths, Statuses, Style
+from raftkv_cli.formats.answers import Answer, EndpointHealth, Healths, Printable, Statuses, Style
 
 
 def render(answer: Answer, style: Style) -> bytes:
@@ -20,17 +20,19 @@ def render(answer: Answer, style: Style) -> bytes:
 def _value(answer: Answer, style: Style) -> object:
     match answer:
         case Statuses():
-            return [{"Endpoint": item.endpoint, "Status": _message(item.status)} for item in answer.items]
+            return [{"Endpoint": item.endpoint, "Status": message_value(item.status)} for item in answer.items]
         case Healths():
             return [_health(item) for item in answer.items]
+        case Printable():
+            return answer.value()
         case rpc.MemberListResponse() if style.hex:
             return _members_in_hex(answer)
         case _:
-            return _message(answer)
+            return message_value(answer)
 
 
-def _message(message: Message) -> dict[str, Any]:
-    """Fields in their declared order; those of a oneof stand in an object under its name, as Go's structs do."""
+def message_value(message: Message) -> dict[str, Any]:
+    """A message as JSON has it: fields in their declared order; those of a oneof stand in an object under its name, as Go's structs do."""
     result: dict[str, Any] = {}
     for name, oneof, field in _layout(message.DESCRIPTOR):
         if field.message_type is not None and not field.is_repeated and not message.HasField(name):
@@ -58,7 +60,7 @@ def _layout(descriptor: Descriptor) -> list[tuple[str, str, FieldDescriptor]]:
 
 def _single(field: FieldDescriptor, value: Any) -> Any:
     if field.message_type is not None:
-        return _message(value)
+        return message_value(value)
     return b64encode(value).decode() if field.type == FieldDescriptor.TYPE_BYTES else value
 
 
@@ -79,4 +81,4 @@ def _members_in_hex(answer: rpc.MemberListResponse) -> dict[str, Any]:
         }
         for member in answer.members
     ]
-    return {"header": ids | _message(answer.header) | ids, "members": members}
+    return {"header": ids | message_value(answer.header) | ids, "members": members}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from raftkv.pb import kv, rpc
 from raftkv_cli.formats import go
-from raftkv_cli.formats.answers import Answer, EndpointHealth, Healths, Statuses, Style, member_row, status_row
+from raftkv_cli.formats.answers import Answer, EndpointHealth, Healths, Printable, Statuses, Style, member_row, status_row
 
 
 def render(answer: Answer, style: Style) -> bytes:
@@ -29,6 +29,8 @@ def _lines(answer: Answer, style: Style) -> Iterator[bytes]:
             yield from (_alarm(alarm).encode() for alarm in answer.alarms)
         case Statuses():
             yield from (", ".join(status_row(item, go.size(item.status.dbSize))).encode() for item in answer.items)
+        case Printable():
+            yield from answer.lines(style)
         case Healths():
             yield from (_healthy(item).encode() for item in answer.items if not item.error)
 
@@ -38,14 +40,14 @@ def _operation(answer: rpc.RangeResponse | rpc.PutResponse | rpc.DeleteRangeResp
         case rpc.RangeResponse():
             if style.count_only:
                 yield str(answer.count).encode()
-            yield from _pairs(answer.kvs, style)
+            yield from pair_lines(answer.kvs, style)
         case rpc.PutResponse():
             yield b"OK"
             if answer.HasField("prev_kv"):
-                yield from _pairs([answer.prev_kv], style)
+                yield from pair_lines([answer.prev_kv], style)
         case rpc.DeleteRangeResponse():
             yield str(answer.deleted).encode()
-            yield from _pairs(answer.prev_kvs, style)
+            yield from pair_lines(answer.prev_kvs, style)
 
 
 def _transaction(answer: rpc.TxnResponse, style: Style) -> Iterator[bytes]:
@@ -63,7 +65,8 @@ def _transaction(answer: rpc.TxnResponse, style: Style) -> Iterator[bytes]:
                 yield from _transaction(each.response_txn, style)
 
 
-def _pairs(pairs: Iterable[kv.KeyValue], style: Style) -> Iterator[bytes]:
+def pair_lines(pairs: Iterable[kv.KeyValue], style: Style) -> Iterator[bytes]:
+    """Keys and values, a line each."""
     for pair in pairs:
         if not style.values_only:
             yield go.hex_escaped(pair.key) if style.hex else pair.key
