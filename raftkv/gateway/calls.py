@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp.web import BaseRequest, StreamResponse
 from google.protobuf.message import Message
@@ -20,6 +20,7 @@ from raftkv.gateway.answers import UncollectedError, in_time, json_answer, send,
 from raftkv.gateway.body import Texts, greet, too_large, whole_body
 from raftkv.gateway.headers import check_origin, metadata, timeout_s
 from raftkv.gateway.json_text import JsonError
+from raftkv.gateway.outlet import GatewayOutlet
 from raftkv.gateway.routes import Route
 from raftkv.gateway.status import HTTP_STATUS, error_body, error_line
 from raftkv.http2.options import Hooks
@@ -116,15 +117,29 @@ class Exchange:
 
     async def _stream(self, call: Call) -> StreamResponse:
         handler: Any = self._method.handler
-        if self._method.kind is Kind.SERVER_STREAM:
-            requests: Any = await self._single(call)
-        else:
-            requests = await self._several()
+        if self._method.kind is Kind.BIDI:
+            return await self._converse(handler, call)
+        requests = await self._single(call)
         self._handling = True
         answers = handler(requests, call)
         async with aclosing(answers) if hasattr(answers, "aclose") else nullcontext():
             async for answer in answers:
                 await self._send_line(f'{{"result":{await self._written(answer)}}}\n')
+        return await self._finish()
+
+    async def _converse(self, handler: Any, call: Call) -> StreamResponse:
+        """Requests and answers come and go independently of each other."""
+        requests = await self._several()
+        self._handling = True
+        call.outlet = outlet = GatewayOutlet()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                handling = tasks.create_task(outlet.pull(handler(requests, call)))
+                while (answer := await outlet.take()) is not None:
+                    await self._send_line(f'{{"result":{await self._written(answer)}}}\n')
+                handling.cancel()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
         return await self._finish()
 
     # --- requests ---------------------------------------------------------------------------------------------------
@@ -211,10 +226,18 @@ class Exchange:
             self._loop.call_exception_handler({"message": message, "exception": error})
 
 
+class Source(Protocol):
+    """Where the texts of a stream come from."""
+
+    async def take(self) -> bytes | None:
+        """The next one; None after the last."""
+        ...
+
+
 class Requests:
     """The requests of a stream, as its handler iterates them."""
 
-    def __init__(self, first: Message | None, texts: Texts, read: Callable[[bytes], Awaitable[Message]]) -> None:
+    def __init__(self, first: Message | None, texts: Source, read: Callable[[bytes], Awaitable[Message]]) -> None:
         self._next = first
         self._ended = first is None
         self._texts = texts

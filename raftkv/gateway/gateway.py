@@ -1,6 +1,6 @@
 """HTTP/1.1 on the clients' port: which request goes where, and an orderly end.
 
-    /v3/...     POST: the JSON gateway, a path for each method (`paths`)
+    /v3/...     POST: the JSON gateway, a path for each method (`paths`); GET with Upgrade: a WebSocket for a stream
     the pages   /health, /livez, /readyz, /version, /metrics: what the composition root hands in
 
     connection --request--> in a call --answered--> waits for the next request, at most KEEPALIVE_SECONDS
@@ -23,6 +23,7 @@ from aiohttp.web import BaseRequest, Response, Server, StreamResponse
 from raftkv.gateway.answers import not_allowed, send, text_answer
 from raftkv.gateway.calls import Exchange, Surroundings
 from raftkv.gateway.routes import routes
+from raftkv.gateway.websocket import SocketExchange, asked_for
 from raftkv.http2.options import Hooks
 from raftkv.rpc.method import Method
 
@@ -126,6 +127,8 @@ class Gateway:
         route = self._routes.get(path)
         if route is not None and request.method == HTTPMethod.POST:
             return await Exchange(route, request, self._surroundings).run()
+        if route is not None and asked_for(request, route):
+            return await SocketExchange(route, request, self._surroundings).run()
         page = self._pages.get(path)
         if page is not None and request.method == HTTPMethod.GET:
             response = await page(request)
