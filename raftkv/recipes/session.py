@@ -96,7 +96,7 @@ class Session:
 
     # --- errands: what must be finished, whoever is cancelled ---------------------------------------------------------
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+    def start(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
         """Runs work that outlives its caller, but not the session."""
         task = self._loop.create_task(work)
         self._errands.add(task)
@@ -136,8 +136,7 @@ class Session:
     def _outcome(self, name: str, task: "asyncio.Task[Result]") -> Result:
         if task.cancelled():
             raise LostError(name, self.lost_reason)
-        result: Result = task.result()
-        return result
+        return task.result()
 
     def _errand_done(self, task: "asyncio.Task[Any]") -> None:
         self._errands.discard(task)

@@ -64,8 +64,8 @@ class Conversation:
     async def keep_alive(self, lease: int) -> int:
         """How long the lease has left. Who asks a node for a lock keeps its own lease alive."""
         request = rpc.LeaseTimeToLiveRequest(ID=lease)
-        answer: Any = await self._ask("/etcdserverpb.Lease/LeaseTimeToLive", request, rpc.LeaseTimeToLiveResponse)
-        return max(0, answer.TTL)
+        answer = await self._ask("/etcdserverpb.Lease/LeaseTimeToLive", request, rpc.LeaseTimeToLiveResponse)
+        return int(max(0, answer.TTL))
 
     async def watch(self, request: rpc.WatchCreateRequest) -> AsyncGenerator[rpc.WatchResponse, None]:
         """Straight from the hub: a waiter costs a watch, and no task."""

@@ -9,7 +9,7 @@ from raftkv.recipes import candidacy
 from raftkv.recipes.line import Place
 from raftkv.rpc.conversation import Conversations
 from raftkv.rpc.method import Call, Kind, Method
-from raftkv.rpc.standing import no_trace, own_lease
+from raftkv.rpc.standing import no_trace, own_lease, unmapped
 
 SERVICE = "/v3electionpb.Election/"
 
@@ -24,11 +24,11 @@ class Election:
         """What it offers."""
         unary, stream = Kind.UNARY, Kind.SERVER_STREAM
         return [
-            Method(SERVICE + "Campaign", unary, election.CampaignRequest, election.CampaignResponse, self.campaign),
-            Method(SERVICE + "Proclaim", unary, election.ProclaimRequest, election.ProclaimResponse, self.proclaim),
-            Method(SERVICE + "Leader", unary, election.LeaderRequest, election.LeaderResponse, self.leader),
+            Method(SERVICE + "Campaign", unary, election.CampaignRequest, election.CampaignResponse, unmapped(self.campaign)),
+            Method(SERVICE + "Proclaim", unary, election.ProclaimRequest, election.ProclaimResponse, unmapped(self.proclaim)),
+            Method(SERVICE + "Leader", unary, election.LeaderRequest, election.LeaderResponse, unmapped(self.leader)),
             Method(SERVICE + "Observe", stream, election.LeaderRequest, election.LeaderResponse, self.observe),
-            Method(SERVICE + "Resign", unary, election.ResignRequest, election.ResignResponse, self.resign),
+            Method(SERVICE + "Resign", unary, election.ResignRequest, election.ResignResponse, unmapped(self.resign)),
         ]
 
     async def campaign(self, request: election.CampaignRequest, call: Call) -> election.CampaignResponse:

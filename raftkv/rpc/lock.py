@@ -7,7 +7,7 @@ from raftkv.pb.lock import LockRequest, LockResponse, UnlockRequest, UnlockRespo
 from raftkv.recipes.line import enter, wait_for_turn
 from raftkv.rpc.conversation import Conversations
 from raftkv.rpc.method import Call, Kind, Method
-from raftkv.rpc.standing import no_trace, own_lease
+from raftkv.rpc.standing import no_trace, own_lease, unmapped
 
 
 class Lock:
@@ -19,8 +19,8 @@ class Lock:
     def methods(self) -> list[Method]:
         """What it offers."""
         return [
-            Method("/v3lockpb.Lock/Lock", Kind.UNARY, LockRequest, LockResponse, self.lock),
-            Method("/v3lockpb.Lock/Unlock", Kind.UNARY, UnlockRequest, UnlockResponse, self.unlock),
+            Method("/v3lockpb.Lock/Lock", Kind.UNARY, LockRequest, LockResponse, unmapped(self.lock)),
+            Method("/v3lockpb.Lock/Unlock", Kind.UNARY, UnlockRequest, UnlockResponse, unmapped(self.unlock)),
         ]
 
     async def lock(self, request: LockRequest, call: Call) -> LockResponse:
