@@ -33,8 +33,11 @@ proto: $(VENV)/.dev  ## raftkv/pb from proto/
 
 SEED ?= 0
 SEEDS ?= 100000
-fuzz: $(VENV)/.dev  ## frames and bytes from seeds, thrown at the HTTP/2 server: make fuzz SEED=7 SEEDS=1000
+LIVES ?= 100
+fuzz: $(VENV)/.dev  ## bytes and messages from seeds, at both ports and every method: make fuzz SEED=7 SEEDS=1000 LIVES=10
 	$(BIN)/python -m tests.http2.fuzz $(SEED) $(SEEDS)
+	$(BIN)/python -m tests.peer.fuzz $(SEED) $(SEEDS)
+	$(BIN)/python -m tests.rpc.fuzz $(SEED) $(LIVES)
 
 interop: $(VENV)/.dev  ## the gRPC server with grpc-js, nghttp and h2load (needs npm and nghttp2-client)
 	$(BIN)/python -m tests.http2.interop

@@ -476,8 +476,10 @@ class _Inbound(asyncio.Protocol):
             raise MalformedFrameError("it speaks TLS, and here only plain text is spoken")
         peers, deframer = self._peers, self._deframer
         before = deframer.held
-        frames = deframer.feed(data)
-        peers.held_bytes += deframer.held - before
+        try:
+            frames = deframer.feed(data)
+        finally:
+            peers.held_bytes += deframer.held - before
         if deframer.held > before and peers.held_bytes > MAX_HELD_BYTES:
             raise MalformedFrameError("more parts of frames than there is room for")
         return frames
