@@ -7,13 +7,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from raftkv_cli.formats import Answer, Style, render
 from raftkv_cli.global_options import Settings, settings_of
+from raftkv_cli.password import ask
 
 if TYPE_CHECKING:
     from raftkv.client import Client, TLSConfig
@@ -40,10 +41,13 @@ class Session:
             or settings.insecure_skip_tls_verify
             or not settings.insecure_transport
         )
+        user, password = _identity(settings)
         return Client(
             list(endpoints) or settings.endpoint_list(),
             timeout=settings.command_timeout,
             dial_timeout=settings.dial_timeout,
+            user=user,
+            password=password,
             tls=_tls_of(settings) if wants_tls else None,
             wait_for_ready=False,  # who sits at a terminal wants to know at once that nobody listens
         )
@@ -90,3 +94,16 @@ def _tls_of(settings: Settings) -> "TLSConfig":
         "key_file": settings.key or None,
     }
     return TLSConfig(**files, verify=not settings.insecure_skip_tls_verify)
+
+
+@cache
+def _identity(settings: Settings) -> tuple[str | None, str]:
+    """Name and password; asked for once, however many clients a command makes."""
+    if not settings.user:
+        return None, ""
+    if settings.password:
+        return settings.user, settings.password
+    name, colon, password = settings.user.partition(":")
+    if not name:
+        raise click.UsageError("empty user name is not allowed")
+    return name, password if colon else ask("Password: ")
