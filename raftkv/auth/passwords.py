@@ -57,7 +57,9 @@ class Passwords:
         Raises:
             TooManyRequestsError: too many wait already.
         """
-        return await self._beside_loop(lambda: self._check(password.encode()[:MAX_PASSWORD_BYTES], hashed))
+        secret = password.encode()
+        right = await self._beside_loop(lambda: self._check(secret[:MAX_PASSWORD_BYTES], hashed))
+        return right and len(secret) <= MAX_PASSWORD_BYTES
 
     def stop(self) -> None:
         """Ends the thread; what waits is dropped."""
