@@ -40,9 +40,11 @@ class KeepaliveStream:
         """Why the stream was last interrupted; None once it works again."""
 
     def add(self, lease: KeptAlive) -> None:
-        """Makes room on the stream for a lease, which then renews itself."""
+        """Makes room on the stream for a lease, which then renews itself. Raises ClientClosedError, ValueError."""
         if self._closed:
             raise ClientClosedError
+        if lease.id in self._leases:
+            raise ValueError(f"lease {lease.id:x} is kept alive already")
         self._leases[lease.id] = lease
         self._stream.keep_open()
 

@@ -79,8 +79,8 @@ class HeldLease:
             answer = await self._calls.grant(self.ttl, self.id)
         self.id, self.ttl = answer.ID, answer.TTL
         self._term = LeaseTerm(sent_at=begun, ttl=self.ttl)
-        self._state = LeaseState.ALIVE
         session.keepalives.add(self)
+        self._state = LeaseState.ALIVE
         self._look()
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # of the call; the server is told

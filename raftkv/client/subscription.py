@@ -66,6 +66,7 @@ class Subscription:
         self._size = 0
         self._news = asyncio.Event()
         self._error: RaftKVError | None = None
+        self._was_created = False
 
     # --- for the stream
 
@@ -88,6 +89,7 @@ class Subscription:
         """The server has created it, when its store was at the header's revision."""
         self.state = SubscriptionState.LIVE
         self._position.created(header.revision)
+        self._was_created = True
         self.established.set()
 
     def take(self, response: rpc.WatchResponse, size: int) -> None:
@@ -116,16 +118,17 @@ class Subscription:
         """Everything up to here has been buffered or read; -1: the server has not yet created the watch."""
         return self._position.next - 1
 
-    def check(self) -> None:
-        """Raises what it ended with."""
-        if self._error is not None:
+    def check_created(self) -> None:
+        """Raises why it was never created; what came later is for the reader, after what is buffered."""
+        if self._error is not None and not self._was_created:
             raise self._error
 
     async def next(self) -> WatchBatch | None:
         """The next batch, or None when it was closed. Raises what it ended with. Who is cancelled here has taken nothing."""
         while not self._batches:
             if self.state is SubscriptionState.OVER:
-                self.check()
+                if self._error is not None:
+                    raise self._error
                 return None
             self._news.clear()
             await self._news.wait()

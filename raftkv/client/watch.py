@@ -50,7 +50,7 @@ class Watch:
         try:
             async with asyncio.timeout(None if isinf(self._timeout) else self._timeout):
                 await subscription.established.wait()
-            subscription.check()
+            subscription.check_created()
         except TimeoutError:
             self.close()
             failure = session.watches.last_failure

@@ -176,3 +176,36 @@ def test_fork_in_the_middle_of_calls_of_another_thread(endpoint: str, prefix: st
         thread.join()
         assert client.get("{prefix}child").version == 10
     """)
+
+
+def test_watches_and_leases_stay_with_the_parent(endpoint: str, prefix: str) -> None:
+    """A child that leaves the parent's blocks revokes nothing, and may open its own."""
+    run(f"""
+        import os
+        from raftkv.client import BlockingClient, LeaseState
+        from raftkv.errors import ClientClosedError
+
+        client = BlockingClient({endpoint!r}, timeout=30.0)
+        with client.lease(30) as lease, client.watch("{prefix}k") as watch:
+            client.put("{prefix}k", "v", lease=lease.id)
+            child = os.fork()
+            if child == 0:
+                assert lease.state is LeaseState.LOST and not lease.alive and lease.remaining == 0.0
+                try:
+                    watch.next(timeout=1.0)
+                except ClientClosedError:
+                    pass
+                else:
+                    os._exit(3)
+                watch.close()
+                lease.close()
+                with client.lease(30) as own, client.watch("{prefix}k", start_revision=1) as mine:
+                    assert own.alive and next(mine).events
+                client.close()
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert lease.alive and next(watch).events[0].kv.value == b"v"
+            assert client.get("{prefix}k").lease == lease.id
+        assert client.get("{prefix}k") is None
+        client.close()
+    """)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.targets import at_etcd
-
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = DOCS / "client.md"
 WATCHES_AND_LEASES = DOCS / "watches-and-leases.md"
@@ -46,7 +44,6 @@ def test_examples_of_the_guide_work(endpoint: str) -> None:
     run(GUIDE, endpoint)
 
 
-@at_etcd
 def test_examples_of_the_guide_to_watches_and_leases_work(endpoint: str) -> None:
     run(WATCHES_AND_LEASES, endpoint)
 
