@@ -12,7 +12,7 @@ from raftkv.http2.calls import Carrier, ServerCall
 from raftkv.http2.frames import ErrorCode
 from raftkv.http2.routing import Route
 from raftkv.http2.stream import Stream
-from raftkv.rpc.method import Call, Kind
+from raftkv.rpc.method import Call, Kind, Listener
 
 QUEUED_PIECE_BYTES: Final = 256
 """What it costs to keep a piece of data, beside its bytes."""
@@ -23,7 +23,7 @@ REQUESTS_AHEAD_BYTES: Final = 64 * 1024
 class StreamingCall(ServerCall):
     """The client streams requests; one answer or a stream of them comes back."""
 
-    __slots__ = ("_ended_by_client", "_held_back", "_inbox", "_inbox_bytes", "_waiter", "on_drained")
+    __slots__ = ("_ended_by_client", "_held_back", "_inbox", "_inbox_bytes", "_listener", "_waiter", "on_drained")
 
     def __init__(self, carrier: Carrier, stream: Stream, route: Route, deadline: float | None) -> None:
         super().__init__(carrier, stream, route, deadline)
@@ -33,6 +33,8 @@ class StreamingCall(ServerCall):
         """Bytes taken from the client that it has not been given back, for the handler is behind."""
         self._ended_by_client = False
         self._waiter: asyncio.Future[None] | None = None
+        self._listener: Listener | None = None
+        """Who is told of requests, where nobody iterates them."""
         self.on_drained: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -40,7 +42,9 @@ class StreamingCall(ServerCall):
         method = self._route.method
         try:
             outcome: Any = method.handler(Requests(self), self._call())
-            if method.kind is Kind.BIDI:
+            if isinstance(outcome, Listener):
+                self._listener = outcome
+            elif method.kind is Kind.BIDI:
                 self._stream_answers(outcome)
             else:
                 self._answer_with(outcome)
@@ -56,12 +60,32 @@ class StreamingCall(ServerCall):
             self.fail(error)
             self._cancel()
             return
-        self._inbox.extend(messages)
         self._ended_by_client = end_stream
-        if messages or end_stream:
-            self._wake()
         self._held_back += len(payload)
+        if self._listener is not None:
+            self._tell(self._listener, messages)
+        else:
+            self._inbox.extend(messages)
+            if messages or end_stream:
+                self._wake()
         self._give_back()
+
+    def _tell(self, listener: Listener, messages: list[bytes]) -> None:
+        """The listener hears of requests at once."""
+        try:
+            for body in messages:
+                self._keep(-len(body))
+                listener.take(self._parse(body))
+            if self._ended_by_client:
+                listener.finish(self._listened)
+        except Exception as error:  # noqa: BLE001 - a bug in a handler fails its call only
+            self.fail_with(error)
+            self._cancel()
+
+    def _listened(self) -> None:
+        """The listener has answered everything."""
+        self._finish()
+        self._cancel()
 
     def stream_reset(self, code: ErrorCode | int) -> None:
         super().stream_reset(code)
@@ -84,6 +108,7 @@ class StreamingCall(ServerCall):
         """See Outlet."""
         if self._stream.receiver is self:
             self._carrier.send_message(self._stream, message)
+            self._give_back()
 
     def send_each(self, body: bytes, tails: list[bytes]) -> None:
         """See Outlet."""
@@ -97,6 +122,7 @@ class StreamingCall(ServerCall):
 
     def drained(self) -> None:
         super().drained()
+        self._give_back()
         if self.on_drained is not None:
             self.on_drained()
 
@@ -120,13 +146,20 @@ class StreamingCall(ServerCall):
 
     def _give_back(self) -> None:
         """Lets the client go on, unless the handler is behind."""
-        if self._held_back and self._inbox_bytes <= REQUESTS_AHEAD_BYTES and self._stream.receiver is self:
+        if not self._held_back or (self._listener is not None and self._listener.full):
+            return
+        if self._inbox_bytes <= REQUESTS_AHEAD_BYTES and self._stream.receiver is self:
             size, self._held_back = self._held_back, 0
             self._carrier.consumed(self._stream, size)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _cancel(self) -> None:
+        super()._cancel()
+        if self._listener is not None:
+            self._listener.close()
 
     def _release(self) -> None:
         super()._release()

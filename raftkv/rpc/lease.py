@@ -5,8 +5,7 @@ there, all keepalives of a turn as one; their answers are pushed into the stream
 """
 
 from asyncio import Future, get_running_loop
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from math import ceil
 from random import Random
 from typing import Any
@@ -20,7 +19,7 @@ from raftkv.reply import Reply
 from raftkv.rpc.access import Access
 from raftkv.rpc.leaderless import LeaderlessStreams
 from raftkv.rpc.metadata import needs_leader, request_id
-from raftkv.rpc.method import Call, Kind, Method, Outlet
+from raftkv.rpc.method import Call, Kind, Listener, Method, Outlet
 from raftkv.server.lease_keeper import pack_question
 from raftkv.server.quota import Quota
 from raftkv.server.renewals import Renewals
@@ -30,6 +29,8 @@ MAX_TTL_S = 9_000_000_000
 """etcd takes no longer one."""
 LEASE_COST_BYTES = 64
 """What a lease counts for the quota; as in etcd."""
+NO_ANSWERS: tuple[bytes, ...] = ()
+"""What a stream yields whose answers go through the outlet."""
 MAX_PENDING = 1000
 """Keepalives of one stream that wait for the leader, beyond which no more are taken from it."""
 MAX_BACKLOG_BYTES = 64 * 1024
@@ -125,10 +126,10 @@ class Leases:
         return self._rng.randrange(1, 2**63)
 
 
-class _KeepAlives:
-    """One stream. It is iterated as a handler's answers are, but what it says goes through the outlet, in the order of the
-    requests.
-    """
+class _KeepAlives(Listener):
+    """One stream; what it says goes through the outlet, in the order of the requests."""
+
+    __slots__ = ("_call", "_ended", "_outlet", "_pending", "_requests", "_room", "_service")
 
     def __init__(self, service: Leases, requests: AsyncIterator[rpc.LeaseKeepAliveRequest], call: Call) -> None:
         assert call.outlet is not None, "streams have an outlet"
@@ -136,47 +137,72 @@ class _KeepAlives:
         self._requests = requests
         self._call = call
         self._outlet: Outlet = call.outlet
-        self._pending: deque[tuple[int, Reply[int]]] = deque()
+        self._pending: list[tuple[int, Reply[int]]] = []
         self._room: Future[None] | None = None
+        self._ended: Callable[[], None] | None = None
+        if needs_leader(call.metadata):
+            service.leaderless.add(call.outlet.end)
+
+    @property
+    def full(self) -> bool:
+        """Too much waits for the leader, or for the client."""
+        return len(self._pending) >= MAX_PENDING or self._outlet.backlog > MAX_BACKLOG_BYTES
+
+    def take(self, request: rpc.LeaseKeepAliveRequest) -> None:
+        """Renews one lease."""
+        reply = self._service.renewals.renew(request.ID)
+        self._pending.append((request.ID, reply))
+        reply.add_done_callback(self._answered)
+
+    def finish(self, ended: Callable[[], None]) -> None:
+        """See Listener."""
+        if self._pending:
+            self._ended = ended
+        else:
+            ended()
+
+    def close(self) -> None:
+        """See Listener."""
+        self._service.leaderless.remove(self._outlet.end)
+        pending, self._pending = self._pending, []
+        for _, reply in pending:
+            reply.cancel()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
+        return self._iterated()
 
-    async def __anext__(self) -> bytes:
-        outlet, leaderless = self._outlet, self._service.leaderless
-        outlet.on_drained = self._make_room
-        if needs_leader(self._call.metadata):
-            leaderless.add(outlet.end)
+    async def _iterated(self) -> AsyncIterator[bytes]:
+        """For carriers that know no listeners; there is nothing to yield."""
+        self._outlet.on_drained = self._make_room
         try:
             async for request in self._requests:
-                self._take(request.ID)
-                while len(self._pending) >= MAX_PENDING or outlet.backlog > MAX_BACKLOG_BYTES:
+                self.take(request)
+                while self.full:
                     await self._more_room()
             while self._pending:
                 await self._more_room()
         finally:
-            leaderless.remove(outlet.end)
-            while self._pending:
-                self._pending.popleft()[1].cancel()
-        raise StopAsyncIteration
-
-    def _take(self, lease_id: int) -> None:
-        reply = self._service.renewals.renew(lease_id)
-        self._pending.append((lease_id, reply))
-        reply.add_done_callback(self._answered)
+            self.close()
+        for answer in NO_ANSWERS:
+            yield answer
 
     def _answered(self, _: Reply[int]) -> None:
-        pending = self._pending
-        while pending and pending[0][1].done():
-            lease_id, first = pending.popleft()
-            error = first.exception()
+        pending, answered = self._pending, 0
+        for lease_id, reply in pending:
+            if not reply.done():
+                break
+            answered += 1
+            error = reply.exception()
             if error is not None:
                 assert isinstance(error, RequestError)
                 self._outlet.end(error)
                 return
-            response = rpc.LeaseKeepAliveResponse(ID=lease_id, TTL=first.result())
+            response = rpc.LeaseKeepAliveResponse(ID=lease_id, TTL=reply.result())
             self._service.fill(response.header)
             self._outlet.send(response.SerializeToString())
+        del pending[:answered]
+        if not pending and self._ended is not None:
+            self._ended()
         self._make_room()
 
     async def _more_room(self) -> None:

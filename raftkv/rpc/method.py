@@ -6,13 +6,14 @@ the tests' oracle). A handler raises `RequestError` to answer with a status; any
     UNARY          handler(request, call) -> Awaitable[Answer]
     SERVER_STREAM  handler(request, call) -> AsyncIterator[Answer]
     CLIENT_STREAM  handler(requests, call) -> Awaitable[Answer]
-    BIDI           handler(requests, call) -> AsyncIterator[Answer]
+    BIDI           handler(requests, call) -> AsyncIterator[Answer] or Listener
 
 A unary handler that returns a bare Future, or better a Reply, spares a task: the transport hangs its answer on the callback.
 An Answer is a message, or the bytes of one that was encoded before, or such bytes in pieces: to encode a hundred megabytes in
 one go would hold the loop for a quarter of a second.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -52,30 +53,32 @@ class Outlet(Protocol):
         ...
 
 
-class Outlet(Protocol):
-    """Where the handler of a BIDI method may put answers of its own accord, from anywhere on the event loop: they leave in this
-    turn, and cost no task. Nothing is said where the call has ended.
+class Listener(ABC):
+    """What the handler of a BIDI method may return: the carrier tells it of the requests as they come, and it answers through the
+    call's outlet. So a call costs no task, which matters where clients open one for each question. A carrier that does not
+    know listeners iterates it, as it does any handler's answers.
     """
 
-    on_drained: Callable[[], None] | None
-    """Called when everything has been collected."""
-
     @property
-    def backlog(self) -> int:
-        """Bytes that the client has not collected, with what it costs to keep them."""
-        ...
+    @abstractmethod
+    def full(self) -> bool:
+        """Whether no more requests should come for now."""
 
-    def send(self, message: bytes) -> None:
-        """An answer."""
-        ...
+    @abstractmethod
+    def take(self, request: Any) -> None:
+        """A request. An error ends the call."""
 
-    def send_each(self, body: bytes, tails: list[bytes]) -> None:
-        """An answer for each of the tails, which are equally long: the body, then the tail."""
-        ...
+    @abstractmethod
+    def finish(self, ended: Callable[[], None]) -> None:
+        """The client asks nothing more; `ended` is to be called when everything is answered."""
 
-    def end(self, error: RequestError) -> None:
-        """Ends the call with an error, and cancels its handler."""
-        ...
+    @abstractmethod
+    def close(self) -> None:
+        """The call is over, however it came to that. May be called twice."""
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """For other carriers."""
 
 
 class Kind(Enum):
@@ -107,8 +110,6 @@ class Call:
     """Who asks, where authentication is on (`raftkv.rpc.guard`): to be handed on to whoever looks at keys or proposes."""
     outlet: Outlet | None = None
     """Of a BIDI call."""
-    outlet: Outlet | None = None
-    """Of a BIDI call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +120,4 @@ class Method:
     kind: Kind
     request: type[Message]
     response: type[Message]
-    handler: Callable[[Any, Call], Awaitable[Answer] | AsyncIterator[Answer]]
+    handler: Callable[[Any, Call], Awaitable[Answer] | AsyncIterator[Answer] | Listener]
