@@ -35,7 +35,7 @@ var (
 func operations() []string {
 	return []string{
 		"put", "range", "srange", "txn", "mixed", "scan", "count", "page",
-		"load", "watch", "keepalive", "lock", "gap",
+		"load", "watch", "fanout", "reach", "keepalive", "storm", "lock", "gap",
 	}
 }
 
@@ -64,8 +64,14 @@ func main() {
 		load(dial(), rec)
 	case "watch":
 		watch(dial(), rec)
+	case "fanout":
+		fanout(dial(), rec)
+	case "reach":
+		reach(dial(), rec)
 	case "keepalive":
 		keepalive(dial(), rec)
+	case "storm":
+		storm(dial(), rec)
 	case "lock":
 		lock(dial(), rec)
 	case "gap":
