@@ -39,10 +39,10 @@ class Spans:
                 self._ends.append(end)
 
     def cover(self, key: bytes, range_end: bytes) -> bool:
-        """Whether all keys of a range, as a request names it, are in the set. An empty range needs its first key."""
+        """Whether all keys of a range, as a request names it, are in the set. A range that ends before it begins is in none."""
         first = key or FIRST_KEY
         at = bisect_right(self._firsts, first) - 1
-        if at < 0:
+        if at < 0 or not is_range(first, range_end):
             return False
         end = self._ends[at]
         if end == NO_END:
@@ -74,7 +74,7 @@ class Permissions:
 
 
 def is_range(key: bytes, range_end: bytes) -> bool:
-    """Whether a grant names at least one key."""
+    """Whether a grant or a request names at least one key."""
     return bool(key) and (not range_end or range_end == FROM_KEY or key < range_end)
 
 

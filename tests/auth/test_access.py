@@ -30,12 +30,15 @@ def lease_keys(lease: int) -> Iterable[bytes]:
 def touched(key: bytes, end: bytes) -> list[bytes]:
     if not end:
         return [key]
-    return [one for one in UNIVERSE if one >= key and (end == b"\0" or one < end)] or [key]
+    return [one for one in UNIVERSE if one >= key and (end == b"\0" or one < end)]
 
 
 def granted(grants: Grants, kind: int, key: bytes, end: bytes = b"") -> bool:
     usable = [grant for grant in grants if grant.permType in {kind, READWRITE}]
-    return all(any(_in(one, grant.key, grant.range_end) for grant in usable) for one in touched(key or b"\0", end))
+    names_keys = not end or touched(key or b"\0", end)
+    return bool(names_keys) and all(
+        any(_in(one, grant.key, grant.range_end) for grant in usable) for one in touched(key or b"\0", end)
+    )
 
 
 def _in(one: bytes, key: bytes, end: bytes) -> bool:
