@@ -42,12 +42,12 @@ class StreamingCall(ServerCall):
         method = self._route.method
         try:
             outcome: Any = method.handler(Requests(self), self._call())
-            if isinstance(outcome, Listener):
-                self._listener = outcome
-            elif method.kind is Kind.BIDI:
-                self._stream_answers(outcome)
-            else:
+            if method.kind is not Kind.BIDI:
                 self._answer_with(outcome)
+            elif isinstance(outcome, Listener):
+                self._listener = outcome
+            else:
+                self._stream_answers(outcome)
         except Exception as error:  # noqa: BLE001 - a bug in a handler fails its call only
             self.fail_with(error)
 

@@ -79,18 +79,22 @@ class LeaseTimes:
         an election takes.
         """
         self.clear()
-        ends = sorted((now + extension_s + (lease.remaining_s or lease.ttl_s), lease.id) for lease in leases)
-        ttls = {lease.id: lease for lease in leases}
-        slot = now
-        for end, lease_id in ends:
-            slot = max(end, slot + self._gap_s)
-            lease = ttls[lease_id]
-            timed = self._add(lease_id, lease.ttl_s, slot, now)
-            timed.checkpoint = -1 if lease.remaining_s else 0
+        slot, gap_s = now, self._gap_s
+        begun = now + extension_s
+        for lease in sorted(leases, key=lambda lease: lease.remaining_s or lease.ttl_s):
+            slot = max(begun + (lease.remaining_s or lease.ttl_s), slot + gap_s)
+            timed = self._timed[lease.id] = _Timed(lease.ttl_s, slot)
+            self._heap.append((slot, lease.id))  # which rises, as a heap may
+            if lease.remaining_s:
+                timed.checkpoint = -1
+            self._remind(lease.id, timed, now + self._checkpoint_interval_s)
 
     def grant(self, lease: Lease, now: float) -> None:
         """A lease begins."""
-        self._add(lease.id, lease.ttl_s, now + lease.ttl_s, now)
+        deadline = now + lease.ttl_s
+        timed = self._timed[lease.id] = _Timed(lease.ttl_s, deadline)
+        heappush(self._heap, (deadline, lease.id))
+        self._remind(lease.id, timed, now + self._checkpoint_interval_s)
 
     def forget(self, lease_id: int) -> None:
         """A lease is revoked."""
@@ -202,12 +206,6 @@ class LeaseTimes:
             heappush(self._checkpoints, (at, lease_id))
 
     # --- inside ---------------------------------------------------------------------------------------------------
-
-    def _add(self, lease_id: int, ttl_s: int, deadline: float, now: float) -> _Timed:
-        timed = self._timed[lease_id] = _Timed(ttl_s, deadline)
-        heappush(self._heap, (deadline, lease_id))
-        self._remind(lease_id, timed, now + self._checkpoint_interval_s)
-        return timed
 
     def _clean(self) -> None:
         """Leases that were revoked early leave rows behind, for as long as they would have lived."""
