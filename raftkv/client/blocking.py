@@ -10,10 +10,25 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from raftkv.client.blocking_lease import BlockingLease
+from raftkv.client.blocking_recipes import (
+    BlockingBarrier,
+    BlockingCounter,
+    BlockingDoubleBarrier,
+    BlockingElection,
+    BlockingLeadership,
+    BlockingParty,
+    BlockingQueue,
+    BlockingReadWriteLock,
+    BlockingTreeCache,
+    blocking_lock,
+)
 from raftkv.client.blocking_watch import BlockingWatch
 from raftkv.client.client import MAX_MESSAGE_BYTES, Client
 from raftkv.client.loop_thread import loop_thread
+from raftkv.client.request import Data
 from raftkv.client.tls import TLSConfig
+from raftkv.errors import LostError
+from raftkv.recipes.acquisition import DEFAULT_TTL_S
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,6 +107,29 @@ class BlockingClient:
         """The endpoints in use, `host:port`."""
         return self._client.endpoints
 
+    def elect(
+        self,
+        name: str,
+        work: Callable[[BlockingLeadership], R],
+        *,
+        value: Data = b"",
+        ttl: float = DEFAULT_TTL_S,
+        on_lost: Callable[[LostError], None] | None = None,
+    ) -> R:
+        """Runs `work` whenever this process leads the election `name`, until it returns; see `BlockingElection.run`."""
+        return self.election(name, ttl=ttl).run(work, value, on_lost=on_lost)
+
+    def leader_only(
+        self,
+        name: str,
+        *,
+        value: Data = b"",
+        ttl: float = DEFAULT_TTL_S,
+        on_lost: Callable[[LostError], None] | None = None,
+    ) -> Callable[[Callable[Concatenate[BlockingLeadership, P], R]], Callable[P, R]]:
+        """Makes of a function one that waits until this process leads; see `BlockingElection.only`."""
+        return lambda work: self.election(name, ttl=ttl).only(work, value, on_lost=on_lost)
+
     close = _blocking(Client.close)
     put = _blocking(Client.put)
     get = _blocking(Client.get)
@@ -102,6 +140,17 @@ class BlockingClient:
     watch = _made_of(Client.watch, BlockingWatch)
     lease = _made_of(Client.lease, BlockingLease)
     adopt_lease = _made_of(Client.adopt_lease, BlockingLease)
+    lock = _made_of(Client.lock, blocking_lock)
+    read_write_lock = _made_of(Client.read_write_lock, BlockingReadWriteLock)
+    semaphore = _made_of(Client.semaphore, blocking_lock)
+    barrier = _made_of(Client.barrier, BlockingBarrier)
+    double_barrier = _made_of(Client.double_barrier, BlockingDoubleBarrier)
+    queue = _made_of(Client.queue, BlockingQueue)
+    counter = _made_of(Client.counter, BlockingCounter)
+    party = _made_of(Client.party, BlockingParty)
+    tree_cache = _made_of(Client.tree_cache, BlockingTreeCache)
+    election = _made_of(Client.election, BlockingElection)
+    verify = _blocking(Client.verify)
     lease_grant = _blocking(Client.lease_grant)
     lease_revoke = _blocking(Client.lease_revoke)
     lease_time_to_live = _blocking(Client.lease_time_to_live)

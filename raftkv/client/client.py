@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from raftkv.client.auth_methods import AuthMethods
 from raftkv.client.channel import Channel, Metadata
+from raftkv.client.client_kv import ClientKV
 from raftkv.client.connection import ConnectionOptions
 from raftkv.client.credentials import Credentials
 from raftkv.client.endpoint import Endpoint, parse_endpoint, parse_endpoints
@@ -29,6 +30,7 @@ from raftkv.client.method import (
     Method,
     Response,
 )
+from raftkv.client.recipe_methods import RecipeMethods
 from raftkv.client.request import Data, Order, SortBy, delete_request, put_request, range_request
 from raftkv.client.request_id import CLIENT_ID_BYTES
 from raftkv.client.session import Session
@@ -37,12 +39,13 @@ from raftkv.client.transaction import is_read, txn_request
 from raftkv.client.watch_methods import WatchMethods
 from raftkv.errors import ClientClosedError, ConfigError
 from raftkv.pb import kv, rpc
+from raftkv.recipes.sessions import Sessions
 
 STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client(AuthMethods, LeaseMethods, WatchMethods):
+class Client(AuthMethods, LeaseMethods, RecipeMethods, WatchMethods):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be
@@ -105,6 +108,7 @@ class Client(AuthMethods, LeaseMethods, WatchMethods):
         )
         self._open_channel = open_channel or self._open_http2_channel
         self._session: Session | None = None
+        self._coordination = Sessions(ClientKV(self), self._live)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -117,8 +121,11 @@ class Client(AuthMethods, LeaseMethods, WatchMethods):
 
     async def close(self) -> None:
         """Closes the connections; calls under way fail. Idempotent."""
+        alive = self._session is not None and not self._session.inherited
+        if alive and not self._closed:
+            await self._coordination.close()
         self._closed = True
-        if self._session is not None and not self._session.inherited:
+        if alive and self._session is not None:
             await self._session.close()
 
     @property
@@ -352,6 +359,9 @@ class Client(AuthMethods, LeaseMethods, WatchMethods):
         target = None if endpoint is None else parse_endpoint(endpoint, tls=self._tls is not None)
         seconds = self._timeout if timeout is None else timeout
         return await self._live().call(method, request, timeout=seconds, metadata=metadata, endpoint=target)
+
+    def _sessions(self) -> Sessions:
+        return self._coordination
 
     # --- what is alive in this process
 

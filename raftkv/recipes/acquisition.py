@@ -42,10 +42,7 @@ async def take_turn(
 
 
 async def _stand(session: Session, name: str, entering: "asyncio.Task[Entry]", ahead: bytes, *, blocking: bool) -> Place:
-    await asyncio.wait([entering])
-    if entering.cancelled():
-        raise LostError(name, session.lost_reason)
-    entry = entering.result()
+    entry = await session.wait(name, entering)
     if not entry.first:
         if not blocking:
             raise NotAcquiredError(name)

@@ -136,11 +136,15 @@ class Held:
         """Gives it up, so that the next one has it at once. Idempotent; goes on if the caller is cancelled."""
         if self._released or self.lost.is_set():
             return
+        self._let_go()
+        request = txn([self.guard()], self._undo)
+        await self._session.see_through(self.name, lambda: self._session.store.txn(request), lost_is_fine=True)
+
+    def _let_go(self) -> None:
+        """From here on, that the key goes is no loss."""
         self._released = True
         self._end_watching()
         self.ended.set()
-        request = txn([self.guard()], self._undo)
-        await self._session.see_through(self.name, lambda: self._session.store.txn(request), lost_is_fine=True)
 
     # --- how it is lost ---------------------------------------------------------------------------------------------
 

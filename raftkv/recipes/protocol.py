@@ -1,8 +1,8 @@
 """What recipes ask of a cluster: six questions of the etcd API. Over them the same recipe runs in the client, on a server and
 in the simulator.
 
-All of it happens on one event loop. A `txn` whose caller is cancelled may still be executed, but before any `txn` that the same
-caller makes afterwards: so who was cancelled can always undo.
+All of it happens on one event loop. A `txn` whose caller is cancelled may still be executed, at any later time; so recipes see
+through what they have begun (`Session.start`), and undo it then.
 """
 
 from collections.abc import AsyncGenerator

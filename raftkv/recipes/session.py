@@ -107,10 +107,14 @@ class Session:
         """Runs work that is cancelled with its caller, or with the session. Raises LostError then, in place of `work`'s own."""
         task = self.start(work)
         try:
-            await asyncio.wait([task])
+            return await self.wait(name, task)
         except asyncio.CancelledError:
             await _cancelled(task)
             raise
+
+    async def wait(self, name: str, task: "asyncio.Task[Result]") -> Result:
+        """What started work comes to, which goes on if the caller is cancelled. Raises LostError if the session ended it."""
+        await asyncio.wait([task])
         return self._outcome(name, task)
 
     async def see_through(

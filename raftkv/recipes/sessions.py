@@ -5,6 +5,7 @@ whoever asks next gets a new one.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from raftkv.errors import ClientClosedError, HeldAlreadyError
 from raftkv.recipes.protocol import KV
@@ -14,8 +15,11 @@ from raftkv.recipes.session import Session, open_session
 class Sessions:
     """Belongs to one event loop."""
 
-    def __init__(self, store: KV) -> None:
+    def __init__(self, store: KV, life: Callable[[], object] = bool) -> None:
+        """`life`: what sessions belong to, besides the loop; when it is another, as in a forked child, they are forgotten."""
         self.store = store
+        self._life = life
+        self._alive: object = None
         self._sessions: dict[float, Session] = {}
         self._opening = asyncio.Lock()
         self._owners: set[tuple[object, object]] = set()
@@ -23,6 +27,7 @@ class Sessions:
 
     async def get(self, ttl: float) -> Session:
         """An open session with this time to live, in seconds."""
+        self._look_alive()
         session = self._sessions.get(ttl)
         if session is not None and session.usable:
             return session
@@ -33,6 +38,14 @@ class Sessions:
                     raise ClientClosedError
                 session = self._sessions[ttl] = await open_session(self.store, ttl)
             return session
+
+    def _look_alive(self) -> None:
+        alive = self._life()
+        if alive is not self._alive:
+            self._alive = alive
+            self._sessions = {}
+            self._opening = asyncio.Lock()
+            self._owners = set()
 
     async def close(self) -> None:
         """Ends all sessions, and with them all that hangs on them."""

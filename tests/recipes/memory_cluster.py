@@ -3,12 +3,14 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from raftkv.errors import CompactedError, LeaseNotFoundError, OutcomeUnknownError, RequestError
 from raftkv.mvcc.steps import finish
 from raftkv.mvcc.store import Store
 from raftkv.pb import kv, rpc
+from raftkv.recipes.sessions import Sessions
 from raftkv.storage.memory import MemoryEngine
 from raftkv.storage.overlay import Overlay
 from raftkv_chaos.sim.loop import run
@@ -199,6 +201,23 @@ def simulate(scenario: Callable[[MemoryCluster], Coroutine[Any, Any, T]], *, see
             return await scenario(MemoryCluster(seed))
 
     return run(main())
+
+
+@asynccontextmanager
+async def client(cluster: MemoryCluster) -> AsyncGenerator[Sessions, None]:
+    """A client's sessions, over a connection of their own."""
+    sessions = Sessions(cluster.caller())
+    try:
+        yield sessions
+    finally:
+        await sessions.close()
+
+
+def line_of(sessions: Sessions) -> MemoryKV:
+    """The connection of a client."""
+    store = sessions.store
+    assert isinstance(store, MemoryKV)
+    return store
 
 
 async def settle(seconds: float = 1.0) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,17 +12,7 @@ from raftkv.pb import rpc
 from raftkv.recipes.held import Token, verify
 from raftkv.recipes.lock import Lock
 from raftkv.recipes.requests import put
-from raftkv.recipes.sessions import Sessions
-from tests.recipes.memory_cluster import MemoryCluster, cancelled, settle, simulate
-
-
-@asynccontextmanager
-async def client(cluster: MemoryCluster) -> AsyncIterator[Sessions]:
-    sessions = Sessions(cluster.caller())
-    try:
-        yield sessions
-    finally:
-        await sessions.close()
+from tests.recipes.memory_cluster import MemoryCluster, cancelled, client, line_of, settle, simulate
 
 
 def test_holders_exclude_each_other_in_the_order_of_asking() -> None:
@@ -62,9 +51,9 @@ def test_each_waiter_watches_one_key_and_polls_nothing() -> None:
             async with asyncio.TaskGroup() as tasks:
                 waiting = [tasks.create_task(Lock(others, "job").acquire()) for _ in range(10)]
                 await settle()
-                calls = others.store.calls  # type: ignore[attr-defined]
+                calls = line_of(others).calls
                 await settle(600)
-                assert others.store.calls == calls  # type: ignore[attr-defined]
+                assert line_of(others).calls == calls
                 assert cluster.watches == 1 + 10
                 await held.release()
                 await settle()
@@ -146,7 +135,7 @@ def test_who_loses_the_lease_is_warned_then_told_and_its_block_is_cancelled() ->
         async with client(cluster) as one:
             with pytest.raises(LostError, match="ran out"):  # noqa: PT012 (the block is what is tested)
                 async with Lock(one, "job", ttl=9) as held:
-                    one.store.stop()  # type: ignore[attr-defined]
+                    line_of(one).stop()
                     stopped = loop.time()
                     held.at_risk.add_callback(lambda: told.append(("at risk", loop.time() - stopped)))
                     held.lost.add_callback(lambda: told.append(("lost", loop.time() - stopped)))
@@ -155,7 +144,7 @@ def test_who_loses_the_lease_is_warned_then_told_and_its_block_is_cancelled() ->
             assert told[0][1] == pytest.approx(6, abs=0.1)
             assert told[1][1] == pytest.approx(9, abs=0.1)
             assert not asyncio.current_task().cancelling()  # type: ignore[union-attr]
-            one.store.go_on()  # type: ignore[attr-defined]
+            line_of(one).go_on()
 
     simulate(scenario)
 
@@ -163,9 +152,9 @@ def test_who_loses_the_lease_is_warned_then_told_and_its_block_is_cancelled() ->
 def test_a_lease_whose_renewals_come_through_again_is_not_at_risk() -> None:
     async def scenario(cluster: MemoryCluster) -> None:
         async with client(cluster) as one, Lock(one, "job", ttl=9) as held:
-            one.store.stop()  # type: ignore[attr-defined]
+            line_of(one).stop()
             await held.at_risk.wait()
-            one.store.go_on()  # type: ignore[attr-defined]
+            line_of(one).go_on()
             await settle()
             assert not held.at_risk.is_set()
             await settle(100)
@@ -224,12 +213,12 @@ def test_the_next_holders_token_is_larger_and_the_old_guard_fails() -> None:
     async def scenario(cluster: MemoryCluster) -> None:
         async with client(cluster) as one, client(cluster) as other:
             old = await Lock(one, "job", ttl=9).acquire()
-            one.store.stop()  # type: ignore[attr-defined]
+            line_of(one).stop()
             new = await Lock(other, "job").acquire()
             assert new.token > old.token
             assert not await verify(other.store, old.token)
             assert await verify(other.store, new.token)
-            one.store.go_on()  # type: ignore[attr-defined]
+            line_of(one).go_on()
             with pytest.raises(LostError):
                 await old.txn(success=[put(b"result", b"old")])
             await new.txn(success=[put(b"result", b"new")])
@@ -256,7 +245,7 @@ def test_an_answer_that_is_lost_takes_no_place_twice() -> None:
     async def scenario(cluster: MemoryCluster) -> None:
         async with client(cluster) as one:
             await one.get(10.0)
-            one.store.lose_answers = 2  # type: ignore[attr-defined]
+            line_of(one).lose_answers = 2
             async with Lock(one, "job") as held:
                 assert cluster.keys() == [held.key]
             assert cluster.keys() == []
@@ -291,13 +280,13 @@ def test_the_next_waits_a_delay_after_a_loss_but_not_after_a_release() -> None:
             begun = loop.time()
             held = await Lock(one, "job", **options).acquire()
             assert loop.time() - begun < 1
-            one.store.stop()  # type: ignore[attr-defined]
+            line_of(one).stop()
             begun = loop.time()
             new = await Lock(other, "job", **options).acquire()
             assert 9 + 30 - 0.1 < loop.time() - begun < 9 + 30 + 1
             await new.release()
             assert cluster.keys() == []
-            one.store.go_on()  # type: ignore[attr-defined]
+            line_of(one).go_on()
 
     simulate(scenario)
 

@@ -1,0 +1,47 @@
+"""The KV protocol as recipes speak it (`raftkv.recipes.protocol.KV`), over the client.
+
+Calls have no time limit of their own: who waits for a lock waits as long as its own limit says, through changes of the leader
+and restarts, and the session's end ends the rest.
+"""
+
+from collections.abc import AsyncGenerator
+from math import inf
+from typing import TYPE_CHECKING
+
+from raftkv.client.method import RANGE, READ_TXN, TXN
+from raftkv.client.transaction import is_read
+from raftkv.client.watch import Watch
+from raftkv.errors import ClientClosedError
+from raftkv.pb import rpc
+
+if TYPE_CHECKING:
+    from raftkv.client.client import Client
+
+
+class ClientKV:
+    """What a client knows of the cluster."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    async def range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
+        return await self._client.call(RANGE, request, timeout=inf)
+
+    async def txn(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
+        return await self._client.call(READ_TXN if is_read(request) else TXN, request, timeout=inf)
+
+    async def watch(self, request: rpc.WatchCreateRequest) -> AsyncGenerator[rpc.WatchResponse, None]:
+        async with Watch(self._client._live, request, timeout=inf) as watch:  # noqa: SLF001 # of the same package
+            async for batch in watch:
+                if batch.events:
+                    yield rpc.WatchResponse(header=batch.header, events=batch.events)
+        raise ClientClosedError
+
+    async def grant(self, ttl: int) -> rpc.LeaseGrantResponse:
+        return await self._client.lease_grant(ttl, timeout=inf)
+
+    async def keep_alive(self, lease: int) -> int:
+        return (await self._client.lease_keep_alive(lease, timeout=inf)).TTL
+
+    async def revoke(self, lease: int) -> None:
+        await self._client.lease_revoke(lease)
