@@ -583,6 +583,10 @@ class DataDirLockedError(StorageError):
         self.path = path
 
 
+class SnapshotFileError(RaftKVError):
+    """A file is no snapshot, or not a whole one."""
+
+
 class PeerError(RaftKVError):
     """A connection between nodes failed or was refused."""
 

@@ -13,11 +13,12 @@ Every answer's header has the revision that belongs to it; the rest of the heade
 """
 
 from collections.abc import Generator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from raftkv.errors import CompactedError, FutureRevisionError, LeaseNotFoundError
 from raftkv.mvcc.changes import Wanted, read_changes
 from raftkv.mvcc.compaction import scrub_step
+from raftkv.mvcc.hashing import HistoryHash, hash_history, hash_tables
 from raftkv.mvcc.index import KeyIndex
 from raftkv.mvcc.layout import (
     CREATE,
@@ -52,6 +53,8 @@ from raftkv.storage.overlay import Overlay
 
 GROUPS_PER_SLICE = 64
 """Each is a transaction of its own, however few keys it has."""
+
+T = TypeVar("T")
 
 _STATE, _LIVE, _HISTORY, _REVISIONS = Table.STATE, Table.LIVE, Table.HISTORY, Table.REVISIONS
 
@@ -134,6 +137,23 @@ class Store:
         response = RangeResponse()
         read_key(sight, request, response)
         return response
+
+    def hash(self, revision: int) -> HistoryHash | Steps[HistoryHash]:
+        """A checksum of all kept versions up to a revision (zero: of all), which is the same on every replica."""
+        sight = self._sight()
+        return begin(_released(sight, hash_history(sight, sight.resolve(revision))))
+
+    def hash_all(self) -> int | Steps[int]:
+        """A checksum of everything that is replicated, as it lies here."""
+        sight = self._sight()
+        return begin(_released(sight, hash_tables(sight)))
+
+    def skip_revisions(self, count: int) -> None:
+        """Goes on at a later revision: for data that was restored, where clients may have seen later ones than it has."""
+        self.revision += count
+
+    def _sight(self) -> Sight:
+        return Sight(self._state, self._index, self.revision, self.compact_revision)
 
     def read_txn(self, request: TxnRequest) -> TxnResponse | Steps[TxnResponse]:
         """Answers a Txn request of which every operation is a range, without going through the log."""
@@ -300,6 +320,13 @@ class Store:
                 self._leased.hang(key, lease)
             self.size_in_use += transaction.size
             self.revision = transaction.revision
+
+
+def _released(sight: Sight, steps: Steps[T]) -> Steps[T]:
+    try:
+        return (yield from steps)
+    finally:
+        sight.release()
 
 
 def _range(sight: Sight, request: RangeRequest, pieces: list[bytes] | None) -> Steps[RangeResponse]:

@@ -18,6 +18,7 @@ from raftkv.server.replica import Replica
 
 LEARNER_METHODS = frozenset(
     {
+        "/etcdserverpb.Maintenance/Snapshot",
         "/etcdserverpb.Maintenance/Status",
         "/etcdserverpb.Watch/Watch",
         "/grpc.health.v1.Health/Check",

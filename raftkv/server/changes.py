@@ -50,7 +50,9 @@ class _Waiting:
         self.term = term
         self.since = since
         self.heard: set[int] = set()
-        """Who answered the leader meanwhile."""
+        """Who has said something to the leader meanwhile. That a voter was there a moment ago is not enough: with one that has
+        just died, a member more could cost the quorum at once.
+        """
 
 
 class MembershipChanges:
@@ -87,7 +89,7 @@ class MembershipChanges:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to do once in a while."""
+        """Whether there is something to do once in a while, and to hear."""
         return bool(self._waiting or self._proposals.changes)
 
     def arrived(self, message: Propose) -> bool:
@@ -98,6 +100,11 @@ class MembershipChanges:
             for _, data in message.proposals:
                 self._enqueue(data)
         return True
+
+    def heard(self, node_id: int) -> None:
+        """A message of that node has come in."""
+        for waiting in self._waiting:
+            waiting.heard.add(node_id)
 
     def step(self) -> None:
         """Offers what was proposed here to the leader; as the leader, makes what can be made now."""
@@ -134,7 +141,9 @@ class MembershipChanges:
 
     def _enqueue(self, data: bytes) -> None:
         if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(_Waiting(data, self._raft.term, self._clock.now()))
+            waiting = _Waiting(data, self._raft.term, self._clock.now())
+            waiting.heard.add(self._node_id)
+            self._waiting.append(waiting)
 
     # --- the leader's judgement ----------------------------------------------------------------------------------
 
@@ -144,9 +153,6 @@ class MembershipChanges:
         if machine.applied_term != self._raft.term or machine.applied_index < self._last_index:
             return False
         status = self._raft.status()
-        # A newcomer counts as active from the beginning; but whoever has nothing of the log has said nothing yet.
-        answering = {node_id for node_id, peer in status.peers.items() if peer.active and peer.match_index}
-        waiting.heard |= answering | {self._node_id}
         if self._wants_to_hear(waiting) and now - waiting.since < self._health_s:
             return False
         try:

@@ -14,7 +14,7 @@ Everything here runs on the event loop's thread. The replica knows only Clock, E
 runs this very code.
 """
 
-from asyncio import AbstractEventLoop, Future, TaskGroup, TimerHandle
+from asyncio import AbstractEventLoop, Future, TaskGroup, TimerHandle, shield
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -52,6 +52,7 @@ from raftkv.server.reads import ReadRounds
 from raftkv.server.scrubber import Scrubber
 from raftkv.server.slices import Slices
 from raftkv.server.snapshots import Incoming, Outgoing
+from raftkv.server.upkeep import Upkeep
 from raftkv.server.writer import Writer
 from raftkv.storage.engine import Engine
 from raftkv.storage.log import LogStore
@@ -178,6 +179,8 @@ class Replica:
         self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
         self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived)
+        self.upkeep = Upkeep(parts.engine, parts.storage, loop, flush=self._writer.flush)
+        """Copies of everything, and room on the disk."""
         self._overlay = parts.overlay
         self._compacted_at = parts.log.start[0]
         self._known_members: Mapping[int, Member] = {}
@@ -348,17 +351,25 @@ class Replica:
         """Returns when everything that was compacted is gone from the tables."""
         await self._scrubber.done()
 
-    async def hand_over(self) -> None:
-        """Gives leadership away, to the voter that is furthest along; returns when another leads, or at once if there is none.
+    async def hand_over(self, target: int = NO_NODE) -> None:
+        """Gives leadership away, to the voter that is furthest along, or to `target`, and then waits until somebody leads; returns
+        at once if there is nobody.
 
         Raises:
             TransferDroppedError: this node lost leadership meanwhile.
         """
-        while self.is_leader and (target := self._successor()) != NO_NODE:
-            self._raft.transfer_leadership(target)
+        while self.is_leader and (successor := target or self._successor()) != NO_NODE:
+            self._raft.transfer_leadership(successor)
             self.wake()
+            await self._another_leader()
+        while target and self.leader == NO_NODE:
+            await self._another_leader()
+
+    async def _another_leader(self) -> None:
+        """Returns when this node knows another leader, or none any more."""
+        if self._leader_waiter is None or self._leader_waiter.done():
             self._leader_waiter = self._loop.create_future()
-            await self._leader_waiter
+        await shield(self._leader_waiter)
 
     def _successor(self) -> int:
         others = [(peer.match_index, node_id) for node_id, peer in self._raft.status().peers.items() if self._may_lead(node_id)]
@@ -375,6 +386,8 @@ class Replica:
         if type(message) is Propose and self._changes.arrived(message):
             self.wake()
             return
+        if self._changes.waiting:
+            self._changes.heard(message.source)
         self._raft.step(message)
         if self._raft.has_ready():
             self.wake()

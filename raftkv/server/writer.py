@@ -106,6 +106,12 @@ class Writer:
         self._compact_to = index
         self.linger()
 
+    def flush(self) -> None:
+        """Hands everything that waits to the storage thread: whoever asks that next finds it on disk."""
+        self._stop_lingering()
+        if not self._installing:
+            self._write_alone(True)
+
     def linger(self) -> None:
         """Something waits for a batch: if none comes soon, it gets its own."""
         if self._lingering is None and not self._installing:

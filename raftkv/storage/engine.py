@@ -126,6 +126,12 @@ class Engine(Reader, Protocol):
         """Starts to receive a snapshot; an earlier unfinished one is forgotten."""
         ...
 
+    def compact(self) -> None:
+        """Gives back the space of what was deleted or replaced. It may take minutes, on a thread of its own, beside everything
+        else; `close` ends it early.
+        """
+        ...
+
     def size(self) -> int:
         """Bytes that the data takes on disk, about."""
         ...

@@ -117,6 +117,10 @@ class MemoryEngine:
         self._staging = MemoryStaging(self)
         return self._staging
 
+    def compact(self) -> None:
+        """There is nothing to give back."""
+        self._check_open()
+
     def size(self) -> int:
         """Bytes of all keys and values."""
         return self._size

@@ -32,6 +32,10 @@ class Storage(Protocol):
         """Runs `job` after those before it; `done` gets its result, or what it raised."""
         ...
 
+    def submit_aside(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        """Runs a job that may take minutes, beside the others. One that is under way when the process ends is left alone."""
+        ...
+
     def full(self) -> bool:
         """Whether so many jobs wait that the caller is to hold back; `submit` refuses more."""
         ...
@@ -59,6 +63,14 @@ class StorageThread:
         assert self._waiting < self._limit, "the caller holds back when the queue is full"
         self._waiting += 1
         self._jobs.put((job, done))
+
+    def submit_aside(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        def run() -> None:
+            result: Any = result_of(job)
+            with suppress(RuntimeError):  # as below
+                self._loop.call_soon_threadsafe(done, result)
+
+        threading.Thread(target=run, name="raftkv-storage-aside", daemon=True).start()
 
     def full(self) -> bool:
         return self._waiting >= self._limit
@@ -104,6 +116,9 @@ class InlineStorage:
         assert self._waiting < self._limit, "the caller holds back when the queue is full"
         self._waiting += 1
         self._call_soon(self._run, job, done)
+
+    def submit_aside(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        self.submit(job, done)
 
     def full(self) -> bool:
         return self._waiting >= self._limit
