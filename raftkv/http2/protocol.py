@@ -215,6 +215,9 @@ class GrpcProtocol(asyncio.Protocol):
         except MalformedRequestError as error:
             call.fail(error)
             return False
+        if call.deadline is not None and call.deadline <= self.now():  # nobody waits for it any more
+            call.expire()
+            return False
         return True
 
     # --- from the calls -------------------------------------------------------------------------------------------
