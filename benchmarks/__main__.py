@@ -17,6 +17,7 @@ from benchmarks.report import document, tables
 from benchmarks.rounds import run_rounds, workloads
 from benchmarks.saturation import Point, run_saturation
 from benchmarks.scale import run_scale
+from benchmarks.storm import run_storms
 from tests.harness.cluster import Cluster, NotReadyError
 from tests.harness.etcd import EtcdCluster
 from tests.harness.processes import ProcessEndedError
@@ -27,8 +28,8 @@ PROGRAM = ROOT / "build" / "etcdload"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 CHART = ROOT / "docs" / "latency.svg"
 TARGETS: dict[str, type[Cluster]] = {"etcd": EtcdCluster, "raftkv": RaftkvCluster}
-OPERATIONS = ("put", "range", "srange", "txn", "mixed", "scan", "count", "page")
-PARTS = ("rounds", "failover", "scale", "offered")
+OPERATIONS = ("put", "range", "srange", "txn", "mixed", "scan", "count", "page", "keepalive")
+PARTS = ("rounds", "failover", "scale", "storm", "offered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def _measure(bench: Bench, plan: Plan, parts: Sequence[str], operations: Sequenc
                 run_failovers(bench, kills=plan.kills)
             elif part == "scale":
                 run_scale(bench, keys=plan.keys, seconds=plan.seconds)
+            elif part == "storm":
+                run_storms(bench, rounds=plan.rounds)
             else:
                 curves = run_saturation(bench, rates=plan.rates, seconds=plan.seconds)
         except (LoadFailedError, NotReadyError, ProcessEndedError) as error:
