@@ -72,20 +72,20 @@ def test_e6_observers_miss_no_leader_and_no_value_however_fast(seed: int) -> Non
 
 def test_observers_go_on_with_the_present_after_a_compaction() -> None:
     async def scenario(cluster: MemoryCluster) -> None:
-        async with client(cluster) as one, client(cluster) as other:
-            async with aclosing(Election(other, "boss").observe()) as leaders:
-                await (await Election(one, "boss").campaign("first").acquire()).release()
-                async with Election(one, "boss").campaign("second"):
-                    assert (await anext(leaders)).value == b"second"
-                    line_of(other).stop()
-                    for _ in range(3):
-                        cluster.txn(rpc.TxnRequest(success=[put(b"x", b"")]))
-                        cluster.compact()
-                    line_of(other).go_on()
-                async with Election(one, "boss").campaign("third"):
+        observers = client(cluster)
+        async with client(cluster) as one, observers as other, aclosing(Election(other, "boss").observe()) as leaders:
+            await (await Election(one, "boss").campaign("first").acquire()).release()
+            async with Election(one, "boss").campaign("second"):
+                assert (await anext(leaders)).value == b"second"
+                line_of(other).stop()
+                for _ in range(3):
                     cluster.txn(rpc.TxnRequest(success=[put(b"x", b"")]))
                     cluster.compact()
-                    assert (await anext(leaders)).value == b"third"
+                line_of(other).go_on()
+            async with Election(one, "boss").campaign("third"):
+                cluster.txn(rpc.TxnRequest(success=[put(b"x", b"")]))
+                cluster.compact()
+                assert (await anext(leaders)).value == b"third"
 
     simulate(scenario)
 
