@@ -14,6 +14,7 @@ import click
 
 from raftkv.clock import SystemClock
 from raftkv_jepsen import formats, page
+from raftkv_jepsen.benchmark import HEADING, measure
 from raftkv_jepsen.checkers import CHECKERS, Request
 from raftkv_jepsen.errors import HistoryError, JepsenError
 from raftkv_jepsen.linearizability.budget import Budget
@@ -64,6 +65,20 @@ def check(  # noqa: PLR0917  (click passes them by name)
         html.write_text(page.render(file.name, history, verdict), encoding="utf-8")
     _show(verdict, history.format, clock.now() - begun)
     sys.exit(verdict.validity.exit_code)
+
+
+@cli.command()
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds a history."
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes for the history of many keys.  [default: one per CPU]")
+def bench(seed: int, timeout: float, jobs: int | None) -> None:
+    """Measure the checkers over generated histories."""
+    click.echo(HEADING)
+    with ProcessPoolExecutor(jobs or os.cpu_count() or 1) as executor:
+        for figure in measure(SystemClock(), seed, timeout, executor):
+            click.echo(str(figure))
 
 
 def _show(verdict: Verdict, format_name: str, seconds: float) -> None:

@@ -1,6 +1,5 @@
 """The search against the definition, and each rule against a history that it would spoil if it were wrong."""
 
-import random
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -10,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raftkv.clock import ManualClock
+from raftkv_jepsen import rehearsal
 from raftkv_jepsen.errors import ModelError
+from raftkv_jepsen.generator import CompareAndSets, Limit, Mix, Reads, Writes
 from raftkv_jepsen.history import UNKNOWN, Operation
 from raftkv_jepsen.linearizability import check_linearizable, unique_writes
 from raftkv_jepsen.linearizability.budget import Budget
@@ -119,39 +120,9 @@ def _runs(order: list[Operation], model: Model) -> bool:
 
 
 def run_of(operations: int, clients: int, values: int, seed: int, *, keys: int = 1) -> list[Operation]:
-    """A history that is linearizable because one register per key answered it, each operation at a moment between its call and its end."""
-    dice = random.Random(seed)
-    state: dict[int, int | None] = {}
-    running: dict[int, tuple[str, Any, int, int]] = {}
-    answered: dict[int, Any] = {}
-    done: list[Operation] = []
-    begun = 0
-    place = 0
-    while len(done) < operations:
-        client = dice.randrange(clients)
-        if client not in running:
-            if begun < operations:
-                f = dice.choice(["read", "write", "cas"])
-                argument: Any = {"read": None, "write": dice.randrange(values)}.get(
-                    f, (dice.randrange(values), dice.randrange(values))
-                )
-                running[client] = (f, argument, place, dice.randrange(keys))
-                begun += 1
-                place += 1
-        elif client not in answered:
-            f, argument, _, key = running[client]
-            if f == "read":
-                answered[client] = state.get(key)
-            elif f == "write":
-                answered[client] = state[key] = argument
-            else:
-                answered[client] = state.get(key) == argument[0]
-                state[key] = argument[1] if answered[client] else state.get(key)
-        else:
-            f, argument, call, key = running.pop(client)
-            done.append(operation(client, f, argument, answered.pop(client), (call, place), key=key))
-            place += 1
-    return sorted(done, key=lambda each: each.call)
+    kinds = [each for key in range(keys) for each in (Reads(key), Writes(key, values), CompareAndSets(key, values))]
+    generator = Limit(operations, Mix(tuple((1, each) for each in kinds)))
+    return rehearsal.Rehearsal(generator, rehearsal.register, clients, seed).run()
 
 
 def test_long_history_is_ok_and_one_false_read_in_it_is_found() -> None:
@@ -191,13 +162,13 @@ def test_key_is_not_enough_to_part_a_set_that_is_read_whole() -> None:
 
 
 def hard_history() -> list[Operation]:
-    """Many concurrent appends, none of them read until one that nobody made is."""
-    appends = [operation(n, "append", f"<{n}>", None, (n, 100 + n)) for n in range(12)]
-    return [*appends, operation(50, "get", None, "nonsense", (200, 201))]
+    """Many concurrent additions, and a read of what nobody added."""
+    additions = [operation(n, "add", n, None, (n, 100 + n)) for n in range(20)]
+    return [*additions, operation(50, "read", None, ("nonsense",), (200, 201))]
 
 
 def test_search_that_is_cut_off_is_unknown() -> None:
-    verdict = check_linearizable(hard_history(), AppendKV(), Budget(max_steps=5_000))
+    verdict = check_linearizable(hard_history(), SetModel(), Budget(max_steps=5_000))
     assert verdict.validity is Validity.UNKNOWN
     assert verdict.impossible is None
 
@@ -208,7 +179,7 @@ def test_search_that_runs_out_of_time_is_unknown() -> None:
             self.advance(1.0)
             return super().now()
 
-    verdict = check_linearizable(hard_history(), AppendKV(), Budget(timeout_s=3.0, clock=Hurried()))
+    verdict = check_linearizable(hard_history(), SetModel(), Budget(timeout_s=3.0, clock=Hurried()))
     assert verdict.validity is Validity.UNKNOWN
 
 

@@ -7,7 +7,7 @@ A configuration says how far the search has come:
     used       how many of each class of optional operations have taken place
     state      what they made of the object
 
-Depth first, and lazily: an operation is put in order only where the next return needs it, or something before it. Four rules
+Depth first, and lazily: an operation is put in order only where the next return needs it, or something before it. Five rules
 keep the search small. None of them loses an order.
 
  1. An action that changes no state (a read) takes place as soon as it is possible: taking it out of any order and putting it
@@ -16,6 +16,7 @@ keep the search small. None of them loses an order.
  3. A configuration seen before is not searched again. One that differs from a seen one only by having used up more optional
     operations can do nothing that the other could not.
  4. Where a model's states are few, and none that the pending actions can reach allows the next return, that is the end of it.
+ 5. Where a model knows what is to be seen later (strings only grow), a state that does not lead there is the end of it, too.
 
 Everything is a number here: states and actions are interned, and what an action does to a state is worked out once.
 """
@@ -27,9 +28,9 @@ from typing import Any
 from raftkv_jepsen.history import Operation
 from raftkv_jepsen.linearizability.budget import LOOK_EVERY, Budget
 from raftkv_jepsen.linearizability.foresight import Foresight
-from raftkv_jepsen.linearizability.schedule import Required, Schedule
+from raftkv_jepsen.linearizability.schedule import NEVER, Required, Schedule
 from raftkv_jepsen.linearizability.transitions import Transitions
-from raftkv_jepsen.models.model import Model
+from raftkv_jepsen.models.model import ANY, Model, Window
 from raftkv_jepsen.verdict import Validity
 
 Path = tuple[Any, Operation] | None
@@ -69,6 +70,11 @@ class Search:
         self._foresight = Foresight(schedule, model, self._transitions)
         self._seen: dict[tuple[int, int, int], list[int]] = {}
         self._reading: list[list[Required] | None] = [None] * len(schedule.returns)
+        self._model = model
+        self._goals = model.goals(
+            [Window(schedule.actions[each.code], each.first, each.last) for each in schedule.returns],
+            [Window(schedule.actions[each.code], each.first[0], NEVER) for each in schedule.optional],
+        )
         self._hopes: dict[tuple[int, int], bool] = {}
         self.steps = 0
         self._furthest = -1
@@ -92,7 +98,7 @@ class Search:
                     self._furthest, self._furthest_path = settled.place, settled.path
                 if settled.place == len(returns):
                     return self._result(Validity.OK)
-                if self._is_new(settled):
+                if self._is_on_course(settled) and self._is_new(settled):
                     stack.append(self._followers(settled))
             else:
                 follower = next(top, None)
@@ -129,6 +135,13 @@ class Search:
     def _reads_at(self, place: int) -> list[Required]:
         reading = self._reading[place] = [required for required in self._schedule.pending[place] if required.reads]
         return reading
+
+    def _is_on_course(self, configuration: Configuration) -> bool:
+        """Rule 5: what the model knows to come later must still be within reach."""
+        if self._goals is None:
+            return True
+        goal = self._goals[configuration.place]
+        return goal is ANY or self._model.leads_to(self._transitions.state(configuration.state), goal)
 
     def _is_new(self, configuration: Configuration) -> bool:
         """Rule 3: a set of optional operations that contains one already tried is not worth trying."""

@@ -31,6 +31,10 @@ class Transitions:
         row = self.rows[state][code] = tuple([self.number(follower) for follower in followers])
         return row
 
+    def state(self, number: int) -> State:
+        """The state with a number."""
+        return self._states[number]
+
     def follow(self, state: int, code: int) -> tuple[int, ...]:
         """The states that follow."""
         followers = self.rows[state].get(code)

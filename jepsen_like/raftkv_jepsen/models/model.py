@@ -7,6 +7,7 @@ state: none where the action cannot have had its answer there, several where the
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from raftkv_jepsen.errors import ModelError
@@ -18,6 +19,15 @@ ANY = object()
 """What an action needs that is possible in more than one state."""
 WHOLE = "whole"
 """The part of a history that is not partitioned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An action, from which return on it may take place, and before the end of which it must."""
+
+    action: Action
+    first: int
+    last: int
 
 
 class Model(ABC):
@@ -62,6 +72,18 @@ class Model(ABC):
 
     def partitionable(self, operations: Sequence[Operation]) -> bool:  # noqa: ARG002
         """Whether `part` may be used: no operation is on several objects at once."""
+        return True
+
+    def goals(self, required: "Sequence[Window]", optional: "Sequence[Window]") -> "list[State] | None":  # noqa: ARG002
+        """For each return, a state that must still come, ANY where nothing is known. None: the model knows of no goals.
+
+        A goal of return `r` has to be ahead of every configuration that has not got past `r`, whatever has taken place. `required` is in
+        the order of the returns.
+        """
+        return None
+
+    def leads_to(self, state: State, goal: State) -> bool:  # noqa: ARG002
+        """Whether there may be a way from a state to a goal."""
         return True
 
     def demands(self, required: Sequence[tuple[Action, int]], optional: Sequence[Action]) -> "dict[Action, int] | None":  # noqa: ARG002
