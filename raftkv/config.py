@@ -164,7 +164,7 @@ class ServerConfig:
     tls_max_version: str = _option("", "Newest version of TLS that is spoken. Default: the newest there is.")
     cipher_suites: str = _option("", "Comma-separated cipher suites of TLS 1.2, by IANA's names. Default: all good ones.")
     max_connections: int = _option(10_000, "Most connections of clients; further ones are closed.")
-    max_concurrent_streams: int = _option(1000, "Most calls in progress on one connection.")
+    max_concurrent_streams: int = _option(10_000, "Most calls in progress on one connection.")
     max_concurrent_calls: int = _option(
         100_000, "Most calls in progress on all connections, streams among them; further ones hear 'too many requests'."
     )

@@ -210,7 +210,10 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._shut(str(exc) if exc is not None else "the server closed the connection")
+        reason = str(exc) if exc is not None else "the server closed the connection"
+        if self._state is State.DIALLED and not self._endpoint.tls:  # what a server of TLS does to plain text
+            reason += ", without a word: is it to be spoken to with https://?"
+        self._shut(reason)
         if not self.closed.done():
             self.closed.set_result(None)
 
