@@ -13,7 +13,7 @@ more until it does, and then from history.
 
 from asyncio import AbstractEventLoop
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -22,20 +22,20 @@ from typing import Any
 from sortedcontainers import SortedDict
 
 from raftkv.mvcc import Event, Store
+from raftkv.mvcc.changes import Wanted
 from raftkv.reply import Reply
 from raftkv.watch.consumer import BEHIND, Consumer, Share, State
 from raftkv.watch.encoding import batches, bodies, event_piece
 from raftkv.watch.interest import Index, Interest
+from raftkv.watch.recent import Recent
 from raftkv.watch.sweep import Sweep
 
 MAX_LIVE_EVENTS = 1000
 """Events of one turn that are sent at once; a delete of a million keys is left to history, where it is read in slices."""
-MAX_BACKLOG_BYTES = 1024 * 1024
-"""What one stream may leave uncollected before it is told nothing more, where there are few streams."""
-MIN_BACKLOG_BYTES = 64 * 1024
-"""The same, where there are many."""
-ALL_BACKLOGS_BYTES = 256 * 1024 * 1024
-"""What all streams together may leave uncollected, unless they are so many that each has the minimum."""
+MAX_BACKLOG_BYTES = 64 * 1024
+"""What a stream may leave uncollected before it is told nothing more. A client that is no faster gets larger responses then,
+which cost both sides less than many small ones.
+"""
 MAX_SWEPT = 512
 """Shares that catch up together."""
 SWEEP_REVISIONS = 5000
@@ -95,8 +95,10 @@ class Hub:
         self.events_sent = 0
         self.pending_events = 0
         """Read from history and not sent yet."""
-        self._backlog_bytes = MAX_BACKLOG_BYTES
+        self._recent = Recent(self.revision)
         self._pending: list[Event] = []
+        self._unseen = False
+        """In this turn events were passed over, for nobody was there."""
         self._groups: dict[Interest, Group] = {}
         self._index: Index[Group] = Index(self.rng)
         self._queue: OrderedDict[Share, None] = OrderedDict()
@@ -108,8 +110,10 @@ class Hub:
 
     def add(self, events: Sequence[Event]) -> None:
         """An entry was applied."""
-        if self._groups:
+        if self.watchers:
             self._pending += events
+        else:
+            self._unseen = True
 
     def publish(self) -> None:
         """Tells what the entries applied in this turn changed. Their state can be read by now."""
@@ -118,6 +122,11 @@ class Hub:
             return
         events, self._pending = self._pending, []
         before, self.revision = self.revision, revision
+        if self._unseen:
+            self._unseen = False
+            self._recent.restart(revision)
+        elif events:
+            self._recent.add(events)
         if len(events) > MAX_LIVE_EVENTS:
             self._leave_to_history(before)
         elif events:
@@ -137,6 +146,7 @@ class Hub:
         self._held = False
         self._pending.clear()
         before, self.revision = self.revision, self._store.revision
+        self._recent.restart(self.revision)
         if before != self.revision:
             self._leave_to_history(before)
             self._arrive()
@@ -144,21 +154,9 @@ class Hub:
 
     # --- shares come and go ---------------------------------------------------------------------------------------
 
-    def opened(self) -> None:
-        """One more stream."""
-        self._count_streams(1)
-
-    def closed(self) -> None:
-        """One stream less; its shares are gone."""
-        self._count_streams(-1)
-
-    def _count_streams(self, change: int) -> None:
-        self.streams += change
-        self._backlog_bytes = max(MIN_BACKLOG_BYTES, min(MAX_BACKLOG_BYTES, ALL_BACKLOGS_BYTES // max(1, self.streams)))
-
     def full(self, consumer: Consumer) -> bool:
         """Whether a stream has enough to collect."""
-        return consumer.sink.backlog > self._backlog_bytes
+        return consumer.sink.backlog > MAX_BACKLOG_BYTES
 
     def place(self, share: Share) -> None:
         """Puts a share where its position says: a new one, or one that has been told of some of the past."""
@@ -270,12 +268,11 @@ class Hub:
             self._tell_group(group, told, head, before)
 
     def _tell_group(self, group: Group, told: list[tuple[int, bytes]], head: bytes, before: int) -> None:
-        limit = self._backlog_bytes
         fragment_bytes = self.fragment_bytes if group.interest.fragment else 0
         messages = [body for batch in batches(told) for body in bodies(head, batch, fragment_bytes)]
         late: list[Share] = []
         for consumer, share in group.shares.items():
-            if consumer.sink.backlog > limit:
+            if consumer.sink.backlog > MAX_BACKLOG_BYTES:
                 late.append(share)
                 continue
             for body in messages:
@@ -296,6 +293,12 @@ class Hub:
                 self.place(share)
 
     # --- history --------------------------------------------------------------------------------------------------
+
+    def history(self, first: int, last: int, wanted: Wanted) -> Generator[list[Event], None, None]:
+        """The events of the revisions first to last, in slices of work."""
+        if first > self._recent.begin:
+            return self._recent.between(first, last, self._store.compact_revision)
+        return self._store.changes(first, last, wanted=wanted)
 
     def _next_sweep(self) -> None:
         """Lets some of those who wait catch up, unless others are at it."""

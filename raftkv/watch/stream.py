@@ -39,7 +39,7 @@ class WatchStream:
         self._progress_asked = False
         self._interval_s = progress_interval_s * (1 + PROGRESS_JITTER * hub.rng.random())
         self._notifier: TimerHandle | None = None
-        hub.opened()
+        hub.streams += 1
 
     # --- requests -------------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class WatchStream:
                 self._hub.drop(watcher.share)
         self._hub.watchers -= len(self._watchers)
         self._watchers.clear()
-        self._hub.closed()
+        self._hub.streams -= 1
 
     # --- how they are answered ------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from random import Random
 from typing import Protocol
 
 from raftkv.mvcc import Event, Store
+from raftkv.mvcc.changes import Wanted
 from raftkv.reply import Reply
 from raftkv.watch.consumer import Consumer, Share, State
 from raftkv.watch.encoding import MAX_RESPONSE_BYTES, bodies, event_piece
@@ -28,6 +29,7 @@ class Keeper(Protocol):
     pending_events: int
 
     def head(self, revision: int, /) -> bytes: ...
+    def history(self, first: int, last: int, wanted: Wanted, /) -> Generator[list[Event], None, None]: ...
     def full(self, consumer: Consumer) -> bool: ...
     def park(self, share: Share) -> None: ...
     def place(self, share: Share) -> None: ...
@@ -87,7 +89,7 @@ class Sweep:
         if self._first < self._store.compact_revision:  # compacted since it was asked for: the hub tells whom it concerns
             self._return_shares()
             return
-        changes = self._store.changes(self._first, last, wanted=self._wanted)
+        changes = self._keeper.history(self._first, last, self._wanted)
         try:
             for events in changes:
                 for event in events:
@@ -110,9 +112,13 @@ class Sweep:
             for cohort in large:
                 self._tell(cohort, self._revision)
             self._revision = event.revision
+        pieces: dict[bool, bytes] = {}
         for cohort in self._index.match(event.key):
             if event.revision > cohort.position and cohort.interest.takes(event):
-                piece = event_piece(event, previous=cohort.interest.previous)
+                previous = cohort.interest.previous
+                piece = pieces.get(previous)
+                if piece is None:
+                    piece = pieces[previous] = event_piece(event, previous=previous)
                 cohort.pieces.append(piece)
                 cohort.size += len(piece)
                 self._keeper.pending_events += 1

@@ -36,12 +36,14 @@ async def put(session: aiohttp.ClientSession, key: bytes, value: bytes) -> None:
 
 async def lines_of(endpoint: str) -> list[Any]:
     """A watch that is asked for once, and listened to."""
-    async with aiohttp.ClientSession(f"http://{endpoint}", timeout=FOREVER) as session:
-        async with session.post(WATCH, json=create(b"a", prev_kv=True)) as response:
-            lines = [json.loads(await response.content.readline())]
-            for value in (b"1", b"2"):
-                await put(session, b"a", value)
-                lines.append(json.loads(await response.content.readline()))
+    async with (
+        aiohttp.ClientSession(f"http://{endpoint}", timeout=FOREVER) as session,
+        session.post(WATCH, json=create(b"a", prev_kv=True)) as response,
+    ):
+        lines = [json.loads(await response.content.readline())]
+        for value in (b"1", b"2"):
+            await put(session, b"a", value)
+            lines.append(json.loads(await response.content.readline()))
     return [without_identity(line) for line in lines]
 
 

@@ -269,7 +269,7 @@ def test_a_slow_client_is_held_back_and_loses_nothing() -> None:
     value = bytes(100_000)
     for _ in range(50):
         rig.turn(put(b"a", value))
-    assert 1_000_000 < slow.backlog < 1_300_000
+    assert 64 * 1024 < slow.backlog < 200_000
     assert rig.hub.slow_watchers == 1
     assert len(quick.seen()) == 50
     slow.read()
@@ -290,24 +290,10 @@ def test_a_client_that_is_slow_while_it_catches_up_is_held_back_too() -> None:
         client.watch(b"a", start_revision=1)
     slow.reading = False
     rig.work()
-    assert slow.backlog < 2 * 1_300_000
+    assert slow.backlog < 2 * 1_300_000  # a response of each watch
     assert rig.hub.slow_watchers == 2
     rig.settle([slow, quick])
     assert slow.seen(0) == slow.seen(1) == quick.seen(0) == quick.seen(1)
-
-
-def test_many_streams_share_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = Rig()
-    monkeypatch.setattr("raftkv.watch.hub.ALL_BACKLOGS_BYTES", 1_000_000)
-    clients = [rig.client() for _ in range(10)]
-    for client in clients:
-        client.watch(b"a")
-        client.reading = False
-    for _ in range(30):
-        rig.turn(put(b"a", bytes(10_000)))
-    assert all(100_000 <= client.backlog < 120_000 for client in clients)
-    rig.settle(clients)
-    assert all(len(client.seen()) == 30 for client in clients)
 
 
 def test_a_turn_with_very_many_events_is_left_to_history(monkeypatch: pytest.MonkeyPatch) -> None:

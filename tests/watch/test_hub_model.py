@@ -33,7 +33,6 @@ class World:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.rig = Rig(fragment_bytes=300)
-        self.rig.hub._backlog_bytes = 2000
         self.clients: list[Client] = []
         self.watches: list[Watch] = []
         self.compacted = -1
@@ -90,7 +89,6 @@ class World:
     def open(self) -> None:
         if len(self.clients) < 5:
             self.clients.append(self.rig.client())
-            self.rig.hub._backlog_bytes = 2000
 
     def slow(self) -> None:
         if self.clients:
@@ -206,7 +204,9 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_every_watch_is_told_what_happened(seed: int) -> None:
+def test_every_watch_is_told_what_happened(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("raftkv.watch.hub.MAX_BACKLOG_BYTES", 1000)
+    monkeypatch.setattr("raftkv.watch.recent.MAX_EVENTS", 10 if seed % 2 else 200)
     world = World(seed)
     for _ in range(STEPS):
         world.step()
