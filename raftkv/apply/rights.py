@@ -4,6 +4,7 @@ have changed, and that the log's order decides is the only answer on which all r
     KEYS       what it reads and writes, the user must be allowed to        raftkv.auth.access
     KNOWN      any user
     ROOT       the role root
+    NODE       a node that says so, or the role root
     OWN        the nodes' own, and the role root, where a caller has brought it about; any caller may look at alarms
 
 A command without a rule is denied; a test finds each one that has none.
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-from raftkv.auth.state import Auth, Author
+from raftkv.auth.state import NODE, Auth, Author
 from raftkv.errors import PermissionDeniedError
 from raftkv.pb.rpc import AlarmRequest
 
@@ -24,6 +25,7 @@ class Right(Enum):
     KEYS = "keys"
     KNOWN = "known"
     ROOT = "root"
+    NODE = "node"
     OWN = "own"
 
 
@@ -33,7 +35,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "txn": Right.KEYS,
     "lease_revoke": Right.KEYS,
     "lease_grant": Right.KNOWN,
-    "compact": Right.ROOT,
+    "compact": Right.NODE,
     "auth_enable": Right.ROOT,
     "auth_disable": Right.ROOT,
     "user_add": Right.ROOT,
@@ -62,7 +64,11 @@ def check_rights(auth: Auth, body: str, request: Any, author: Author) -> None:
     right = RIGHTS.get(body)
     if right is Right.KEYS:
         auth.check(author, request)
-    elif right is Right.ROOT or (right is Right.OWN and author.user and not _only_looks(request)):
+    elif (
+        right is Right.ROOT
+        or (right is Right.NODE and author != NODE)
+        or (right is Right.OWN and author.user and not _only_looks(request))
+    ):
         auth.check_root(author)
     elif right is Right.KNOWN:
         auth.check_known(author)

@@ -11,7 +11,7 @@ role need not exist. While authentication is on neither the user root nor its ro
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from raftkv.auth.access import LeaseKeys, is_allowed
 from raftkv.auth.permissions import Permissions, is_range
@@ -67,6 +67,10 @@ class Author(NamedTuple):
 
     user: str
     revision: int
+
+
+NODE: Final = Author("", 2**64 - 1)
+"""A node, for what it does of its own accord. No caller becomes this one: callers have names."""
 
 
 class TokenBook(Protocol):
@@ -151,7 +155,7 @@ class Auth:
 
     def permissions(self, author: Author | None) -> Permissions:
         """What the author may do; raises as `check` does."""
-        if author is None or not author.revision:
+        if author is None or not author.user:
             raise UserEmptyError
         if author.revision < self.revision:
             raise AuthOldRevisionError

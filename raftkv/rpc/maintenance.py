@@ -49,7 +49,7 @@ class Maintenance:
 
     def alarm(self, request: rpc.AlarmRequest, call: Call) -> Reply[Any]:  # noqa: ARG002 (a handler's shape)
         """Reads, raises or disarms alarms."""
-        return self._replica.propose(body(ALARM, call.body))
+        return self._replica.propose(body(ALARM, call.body), author=call.author)
 
     async def defragment(self, request: rpc.DefragmentRequest, call: Call) -> rpc.DefragmentResponse:  # noqa: ARG002 (as above)
         """Gives the space of deleted rows back to the disk, beside everything else."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 import structlog
 
 from raftkv.apply.command import COMPACT, body
+from raftkv.auth.state import NODE
 from raftkv.clock import Clock
 from raftkv.errors import RequestError
 from raftkv.pb.rpc import CompactionRequest
@@ -67,6 +68,6 @@ async def keep_compacting(replica: Replica, compactor: Compactor) -> None:
         target = compactor.look()
         if target > replica.store.compact_revision and replica.is_leader:
             with suppress(RequestError):
-                await replica.propose(body(COMPACT, CompactionRequest(revision=target).SerializeToString()))
+                await replica.propose(body(COMPACT, CompactionRequest(revision=target).SerializeToString()), author=NODE)
                 log.info("compacted", revision=target)
         await asyncio.sleep(compactor.period_s)

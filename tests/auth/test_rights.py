@@ -7,11 +7,12 @@ import pytest
 
 from raftkv.apply.rights import RIGHTS as COMMAND_RIGHTS
 from raftkv.apply.rights import Right as CommandRight
-from raftkv.auth.state import Author
+from raftkv.auth.state import NODE, Author
 from raftkv.errors import (
     AuthOldRevisionError,
     CorruptClusterError,
     NoSpaceError,
+    NotAllowedError,
     PermissionDeniedError,
     UserEmptyError,
 )
@@ -60,14 +61,24 @@ def test_every_change_of_users_needs_root_when_applied() -> None:
     assert {name for name in auth.handlers() if COMMAND_RIGHTS[name] is not CommandRight.ROOT} == set()
 
 
-@pytest.mark.parametrize("name", [name for name, right in COMMAND_RIGHTS.items() if right is CommandRight.ROOT])
+@pytest.mark.parametrize(
+    "name", [name for name, right in COMMAND_RIGHTS.items() if right in {CommandRight.ROOT, CommandRight.NODE}]
+)
 def test_command_for_root_is_refused_to_everybody_else(name: str) -> None:
     machine = cluster_of_three_users()
     body: dict[str, Any] = {name: getattr(command.Command(), name)}
     assert isinstance(machine.do(None, **body).error, UserEmptyError)
     assert isinstance(machine.do(machine.as_("rw"), **body).error, PermissionDeniedError)
     error = machine.do(machine.as_(ROOT), **body).error
-    assert not isinstance(error, PermissionDeniedError) or name == "compact"
+    assert not isinstance(error, NotAllowedError) or name == "user_add"  # whose name is empty
+
+
+def test_a_nodes_own_compaction_needs_no_user() -> None:
+    machine = cluster_of_three_users()
+    machine.must(machine.as_("rw"), put=rpc.PutRequest(key=b"k"))
+    assert machine.do(NODE, compact=rpc.CompactionRequest(revision=2)).error is None
+    assert isinstance(machine.do(NODE, put=rpc.PutRequest(key=b"k")).error, UserEmptyError)
+    assert isinstance(machine.do(NODE, auth_disable=rpc.AuthDisableRequest()).error, UserEmptyError)
 
 
 @pytest.mark.parametrize("name", KEY_COMMANDS)

@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.protobuf.message import Message
 
 from raftkv.client import BlockingClient, Client
@@ -168,6 +170,44 @@ async def test_watch_ends_when_its_user_may_no_longer(cluster: Cluster) -> None:
                 await anext(aiter(refused))
         await root.user_delete("carol")
         await root.role_delete("unrelated")
+
+
+def test_locks_need_what_their_keys_need(cluster: Cluster) -> None:
+    node, metadata = cluster.nodes[0].caller, {"token": token(cluster, "alice")}
+    locked: lock.LockResponse = node.ask(lock.LockRequest(name=b"/a/lock"), metadata=metadata)
+    node.ask(lock.UnlockRequest(key=locked.key), metadata=metadata)
+    refused = node.call(lock.LockRequest(name=b"/b/lock"), metadata=metadata)
+    assert isinstance(refused, Failure)
+    assert refused.details == PermissionDeniedError.text
+
+
+def test_leases_are_kept_alive_by_any_user_and_alarms_lowered_by_root_alone(cluster: Cluster) -> None:
+    with as_user(cluster, "nobody") as nobody, as_user(cluster, "root") as root:
+        with nobody.lease(10) as held:
+            assert nobody.lease_time_to_live(held.id).TTL > 0
+        assert not nobody.alarms().alarms
+        raised = rpc.AlarmRequest(action=rpc.AlarmRequest.ACTIVATE, memberID=1, alarm=rpc.NOSPACE)
+        cluster.nodes[0].caller.ask(raised, metadata={"token": token(cluster, "root")})
+        with pytest.raises(PermissionDeniedError):
+            nobody.alarm_disarm()
+        assert len(root.alarm_disarm()) == 1
+
+
+def test_tokens_may_be_signed_instead(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    private = ec.generate_private_key(ec.SECP256R1())
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    options = OPTIONS | {"auth-token": f"jwt,sign-method=ES256,priv-key={key},ttl=1m"}
+    with RaftkvCluster(tmp_path / "signed", options=options) as signed:
+        with BlockingClient(signed.endpoints) as client:
+            set_up(client)
+        with as_user(signed, "root") as root, as_user(signed, "alice") as alice:
+            for round_ in range(3):
+                alice.put("/a/x", str(round_))
+                root.role_add(f"role{round_}")  # every change makes the tokens of users old
+            with pytest.raises(PermissionDeniedError):
+                alice.put("/b/x", "")
+            assert token(signed, "alice").count(".") == 2
 
 
 def test_gateway_takes_the_token_with_and_without_bearer(cluster: Cluster) -> None:
