@@ -16,6 +16,8 @@ from raftkv.rpc.method import Call, Kind, Listener
 
 QUEUED_PIECE_BYTES: Final = 256
 """What it costs to keep a piece of data, beside its bytes."""
+_NOTHING: Final[deque[bytes]] = deque(maxlen=0)
+"""The inbox of a call whose requests nobody fetches."""
 REQUESTS_AHEAD_BYTES: Final = 64 * 1024
 """What a stream's handler may leave untaken before its client is held back."""
 
@@ -27,7 +29,7 @@ class StreamingCall(ServerCall):
 
     def __init__(self, carrier: Carrier, stream: Stream, route: Route, deadline: float | None) -> None:
         super().__init__(carrier, stream, route, deadline)
-        self._inbox: deque[bytes] = deque()
+        self._inbox = _NOTHING
         self._inbox_bytes = 0
         self._held_back = 0
         """Bytes taken from the client that it has not been given back, for the handler is behind."""
@@ -42,12 +44,14 @@ class StreamingCall(ServerCall):
         method = self._route.method
         try:
             outcome: Any = method.handler(Requests(self), self._call())
-            if method.kind is not Kind.BIDI:
-                self._answer_with(outcome)
-            elif isinstance(outcome, Listener):
+            if method.kind is Kind.BIDI and isinstance(outcome, Listener):
                 self._listener = outcome
-            else:
+                return
+            self._inbox = deque()
+            if method.kind is Kind.BIDI:
                 self._stream_answers(outcome)
+            else:
+                self._answer_with(outcome)
         except Exception as error:  # noqa: BLE001 - a bug in a handler fails its call only
             self.fail_with(error)
 

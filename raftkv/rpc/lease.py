@@ -50,6 +50,9 @@ class Leases:
         self.replica = replica
         self.renewals = Renewals(replica, replica.watches.loop)
         self.leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, election_timeout_s)
+        self._moment = (0, 0)
+        """Revision and term that `_header` speaks of."""
+        self._header = b""
         self._quota = quota
         self._access = access
         self._rng = rng
@@ -111,6 +114,15 @@ class Leases:
         """The header of an answer that changes nothing."""
         self.replica.fill(header)
         header.revision = self.replica.store.revision
+
+    def encoded_header(self) -> bytes:
+        """The header as answers begin with it, for many answers of the same moment."""
+        moment = (self.replica.store.revision, self.replica.term)
+        if moment != self._moment:
+            answer = rpc.LeaseKeepAliveResponse()
+            self.fill(answer.header)
+            self._moment, self._header = moment, answer.SerializeToString()
+        return self._header
 
     def _all(self) -> Steps[rpc.LeaseLeasesResponse]:
         response = rpc.LeaseLeasesResponse()
@@ -198,8 +210,7 @@ class _KeepAlives(Listener):
                 self._outlet.end(error)
                 return
             response = rpc.LeaseKeepAliveResponse(ID=lease_id, TTL=reply.result())
-            self._service.fill(response.header)
-            self._outlet.send(response.SerializeToString())
+            self._outlet.send(self._service.encoded_header() + response.SerializeToString())
         del pending[:answered]
         if not pending and self._ended is not None:
             self._ended()
