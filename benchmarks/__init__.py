@@ -5,6 +5,7 @@
       rounds    the workloads, on fresh clusters of both targets in turn
       failover  from the death of the leader to the next acknowledged write
       scale     a million keys: memory, start, counts, pages
+      watches   events to many watchers
       saturation  latency against offered load
       figures   samples -> medians and ratios (pure)
       report    figures -> text, docs/benchmarks.md

@@ -18,6 +18,7 @@ from benchmarks.rounds import run_rounds, workloads
 from benchmarks.saturation import Point, run_saturation
 from benchmarks.scale import run_scale
 from benchmarks.storm import run_storms
+from benchmarks.watches import run_watches
 from tests.harness.cluster import Cluster, NotReadyError
 from tests.harness.etcd import EtcdCluster
 from tests.harness.processes import ProcessEndedError
@@ -29,7 +30,7 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 CHART = ROOT / "docs" / "latency.svg"
 TARGETS: dict[str, type[Cluster]] = {"etcd": EtcdCluster, "raftkv": RaftkvCluster}
 OPERATIONS = ("put", "range", "srange", "txn", "mixed", "scan", "count", "page", "keepalive")
-PARTS = ("rounds", "failover", "scale", "storm", "offered")
+PARTS = ("rounds", "failover", "scale", "storm", "watches", "offered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def _measure(bench: Bench, plan: Plan, parts: Sequence[str], operations: Sequenc
                 run_scale(bench, keys=plan.keys, seconds=plan.seconds)
             elif part == "storm":
                 run_storms(bench, rounds=plan.rounds)
+            elif part == "watches":
+                run_watches(bench, rounds=plan.rounds, seconds=plan.seconds)
             else:
                 curves = run_saturation(bench, rates=plan.rates, seconds=plan.seconds)
         except (LoadFailedError, NotReadyError, ProcessEndedError) as error:

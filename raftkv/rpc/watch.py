@@ -8,7 +8,7 @@ from asyncio import Future, get_running_loop
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from raftkv.errors import Code, RequestError
+from raftkv.errors import Code, PermissionDeniedError, RequestError
 from raftkv.pb import rpc
 from raftkv.rpc.leaderless import LeaderlessStreams
 from raftkv.rpc.metadata import needs_leader
@@ -43,6 +43,7 @@ class Watch:
         self.settings = settings
         self.replica = replica
         replica.watches.fragment_bytes = settings.fragment_bytes
+        replica.access_changed = self.recheck
         self.leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, settings.election_timeout_s)
         self.conversations: set[_Conversation] = set()
 
@@ -55,7 +56,9 @@ class Watch:
         return _Conversation(self, requests, call)
 
     def recheck(self) -> None:
-        """Who may watch what has changed: ends the watches that are not permitted any more."""
+        """Who may watch what has changed: ends the watches that are not permitted any more. A token that is no longer good
+        ends none: it was when the watch began, as in etcd.
+        """
         for conversation in list(self.conversations):
             conversation.recheck()
 
@@ -93,7 +96,7 @@ class _Conversation:
 
     def recheck(self) -> None:
         """Ends what is not permitted any more."""
-        self._stream.recheck(self._denied)
+        self._stream.recheck(self._not_permitted)
 
     async def _take_requests(self) -> None:
         async for request in self._requests:
@@ -120,6 +123,15 @@ class _Conversation:
             self._service.authorize(request, self._call)
         except RequestError as error:
             return _go_text(error)
+        return ""
+
+    def _not_permitted(self, request: rpc.WatchCreateRequest) -> str:
+        try:
+            self._service.authorize(request, self._call)
+        except PermissionDeniedError as error:
+            return _go_text(error)
+        except RequestError:
+            return ""
         return ""
 
     def _drained(self) -> None:

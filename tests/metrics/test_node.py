@@ -31,6 +31,11 @@ grpc_server_handled_total counter
 grpc_server_handling_seconds histogram
 process_resident_memory_bytes gauge
 process_open_fds gauge
+etcd_debugging_mvcc_watch_stream_total gauge
+etcd_debugging_mvcc_watcher_total gauge
+etcd_debugging_mvcc_slow_watcher_total gauge
+etcd_debugging_mvcc_pending_events_total gauge
+etcd_debugging_mvcc_events_total counter
 raftkv_loop_lag_seconds histogram
 raftkv_batch_entries histogram
 """.strip().splitlines()
