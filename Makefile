@@ -25,7 +25,7 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev
+unit: $(VENV)/.dev $(VENV)/clients/.done
 	$(BIN)/pytest -n $(JOBS)
 
 proto: $(VENV)/.dev  ## raftkv/pb from proto/
@@ -55,6 +55,15 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+# Clients of etcd that tests run unchanged and whose dependencies go with nothing else, and Debian's etcdctl 3.4.
+$(VENV)/clients/.done: $(VENV)/bin/python tests/clients/requirements.txt
+	$(BIN)/python -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	mkdir -p $(VENV)/clients/debian
+	cd $(VENV)/clients/debian && { apt-get download -qq etcd-client || { apt-get update -qq && apt-get download -qq etcd-client; }; } \
+	  && dpkg -x etcd-client_*.deb .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
