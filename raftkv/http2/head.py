@@ -72,7 +72,7 @@ class HeadReader:
         stable = tuple([field for field in fields if field[0] not in VOLATILE])
         volatile = () if len(stable) == len(fields) else self._volatile(fields)
         head = self._heads.get(stable) or self._parse(fields, stable)
-        if volatile and not head.oversized and fields[head.pseudo_count - 1] is not stable[head.pseudo_count - 1]:
+        if volatile and not head.oversized and fields[head.pseudo_count - 1] != stable[head.pseudo_count - 1]:
             raise _malformed("a pseudo-header field after a regular one")
         if decoder.changes == changes and len(block) <= MAX_CACHED_BLOCK:
             if len(self._blocks) >= MAX_KNOWN_HEADS:

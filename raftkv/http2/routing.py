@@ -67,8 +67,8 @@ class Router:
         except _UnknownEncodingError as error:
             more = (("grpc-accept-encoding", ",".join(ENCODINGS)),)
             return Refusal(self._blocks.error(error.code, str(error), HTTPStatus.OK, more))
-        except RequestError as error:
-            return Refusal(self._blocks.error(error.code, str(error)))
+        except RequestError as refused:
+            return Refusal(self._blocks.error(refused.code, str(refused)))
 
     def _route(self, head: RequestHead, encoding: str) -> Route:
         method = self._methods.get(head.path)

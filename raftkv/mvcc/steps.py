@@ -5,7 +5,6 @@ within its first slice is returned as a plain value, so a small request pays for
 """
 
 from collections.abc import Generator
-from types import GeneratorType
 from typing import TypeAlias, TypeVar, cast, overload
 
 T = TypeVar("T")
@@ -39,7 +38,7 @@ def finish(work: T) -> T: ...
 
 def finish(work: object) -> object:
     """Runs the work to its end without a pause."""
-    if not isinstance(work, GeneratorType):
+    if not isinstance(work, Generator):
         return work
     try:
         while True:

@@ -10,14 +10,13 @@ from raftkv.raft.ready import Role
 class Candidate:
     """One candidacy; each starts with no votes (R28)."""
 
-    dirty = False
-
     def __init__(self, node: Node, transitions: Transitions, *, pre_vote: bool, transfer: bool) -> None:
         self._node = node
         self._transitions = transitions
         self._pre_vote = pre_vote
         self._transfer = transfer
         self._votes = {node.node_id: True}
+        self.dirty = False
         self.role = Role.PRE_CANDIDATE if pre_vote else Role.CANDIDATE
         self.handlers: Handlers = {VoteReply: self._on_vote_reply}
 

@@ -23,10 +23,9 @@ from raftkv.raft.ready import ReadAnswer, Role
 class Follower:
     """A follower of `node.leader_id`, or of nobody known yet, in one term."""
 
-    role = Role.FOLLOWER
-    dirty = False
-
     def __init__(self, node: Node, transitions: Transitions) -> None:
+        self.role = Role.FOLLOWER
+        self.dirty = False
         self._node = node
         self._transitions = transitions
         self._ticks = 0

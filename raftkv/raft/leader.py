@@ -27,9 +27,8 @@ from raftkv.raft.replication import Replication
 class Leader:
     """The leader of one term."""
 
-    role = Role.LEADER
-
     def __init__(self, node: Node, transitions: Transitions) -> None:
+        self.role = Role.LEADER
         self._node = node
         self._transitions = transitions
         self.replication = Replication(node)
@@ -213,7 +212,9 @@ class Leader:
             progress.probe()
             self.dirty = True
 
-    peer_lost = report_unreachable
+    def peer_lost(self, node_id: int) -> None:
+        """Its connection is gone, and what was on it."""
+        self.report_unreachable(node_id)
 
     def report_snapshot(self, node_id: int, *, ok: bool) -> None:
         """The snapshot for that node was streamed, or was not; wait for a word from it before going on."""

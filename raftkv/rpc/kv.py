@@ -6,7 +6,6 @@ the local state when they may. Answers are replies, so none of it costs a task.
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from types import GeneratorType
 from typing import Any
 
 from google.protobuf.message import Message
@@ -128,7 +127,7 @@ class KV:
                 self._access.check(call, request)
             revision = self._replica.store.revision
             response = look()
-            if isinstance(response, GeneratorType):
+            if isinstance(response, Generator):
                 return self._filled_later(response, revision, pieces)
             return self._filled(response, revision)
 

@@ -5,8 +5,7 @@ million keys) is continued in the next turns, and nobody sees it half done.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from types import GeneratorType
+from collections.abc import Callable, Generator, Sequence
 
 from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
@@ -92,7 +91,7 @@ class Applier:
         """Applies one entry; False if it is a long one, which is only begun."""
         self._proposals.term_applied(entry.term)
         outcome = self._machine.apply(entry)
-        if isinstance(outcome, GeneratorType):
+        if isinstance(outcome, Generator):
             self._long = (entry, outcome)
             return False
         assert isinstance(outcome, Outcome)

@@ -7,7 +7,6 @@ one slice each, until the turn's share of time is used.
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Generator
-from types import GeneratorType
 from typing import Any
 
 from raftkv.clock import Clock
@@ -40,7 +39,7 @@ class Slices:
             return
         try:
             result = work()
-            if isinstance(result, GeneratorType):
+            if isinstance(result, Generator):
                 self._start(result, reply)
             else:
                 reply.set_result(result)

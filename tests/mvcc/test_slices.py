@@ -1,4 +1,4 @@
-from types import GeneratorType
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -72,7 +72,7 @@ READS = [
 def test_sliced_read_sees_one_moment(store: Store, engine: WatchedEngine, request_: RangeRequest, after: int) -> None:
     expected = finish(store.range(request_))
     steps = store.range(request_)
-    assert isinstance(steps, GeneratorType)
+    assert isinstance(steps, Generator)
     assert _disturbed(store, steps, after) == expected
     assert engine.open_views == 0
 
@@ -93,7 +93,7 @@ def test_sliced_read_only_txn_sees_one_moment(store: Store, engine: WatchedEngin
     request = txn(get(b"\0", b"\0"), get(b"\0", b"\0", count_only=True), get(b"01500"), get(b"\0", b"\0", limit=3))
     expected = finish(store.read_txn(request))
     steps = store.read_txn(request)
-    assert isinstance(steps, GeneratorType)
+    assert isinstance(steps, Generator)
     disturb(store)
     assert finish(steps) == expected
     assert engine.open_views == 0
@@ -101,7 +101,7 @@ def test_sliced_read_only_txn_sees_one_moment(store: Store, engine: WatchedEngin
 
 def test_abandoned_read_releases_its_view(store: Store, engine: WatchedEngine) -> None:
     steps = store.range(get(b"\0", b"\0"))
-    assert isinstance(steps, GeneratorType)
+    assert isinstance(steps, Generator)
     assert engine.open_views == 1
     steps.close()
     assert engine.open_views == 0
@@ -127,13 +127,13 @@ def test_abandoned_changes_release_their_view(store: Store, engine: WatchedEngin
 )
 def test_small_read_is_answered_at_once_without_a_view(store: Store, engine: WatchedEngine, request_: RangeRequest) -> None:
     response = store.range(request_)
-    assert not isinstance(response, GeneratorType)
+    assert not isinstance(response, Generator)
     assert engine.open_views == 0
 
 
 def test_sliced_delete_is_seen_whole_or_not_at_all(store: Store, engine: WatchedEngine) -> None:
     steps = store.delete_range(delete(b"\0", b"\0", prev_kv=True))
-    assert isinstance(steps, GeneratorType)
+    assert isinstance(steps, Generator)
     pauses = 0
     while True:
         response = finish(store.range(get(b"\0", b"\0")))
@@ -155,7 +155,7 @@ def test_scrub_may_run_between_the_slices_of_a_write(store: Store) -> None:
     run(store, put(b"00000", b"new"))
     run(store, CompactionRequest(revision=store.revision))
     steps = store.txn(txn(get(b"\0", b"\0"), put(b"x", b"y"), delete(b"00000", b"00010"), get(b"\0", b"\0")))
-    assert isinstance(steps, GeneratorType)
+    assert isinstance(steps, Generator)
     next(steps)
     finish(store.scrub())
     finish(steps)
@@ -167,7 +167,7 @@ def test_slices_are_bounded_in_bytes_too() -> None:
     for number in range(64):
         run(store, put(b"%05d" % number, b"x" * 1_000_000))
     steps = store.range(get(b"\0", b"\0"))
-    assert isinstance(steps, GeneratorType)
+    assert isinstance(steps, Generator)
     assert len(list(steps)) > 16
 
 

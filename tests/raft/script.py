@@ -111,7 +111,9 @@ class Script:
         names = [word for word in words if "=" not in word]
         split = names.index("learners") if "learners" in names else len(names)
         self.cluster = Cluster(
-            map(int, names[:split]), learners=map(int, names[split + 1 :]), **{k: int(v) for k, v in options.items()}
+            map(int, names[:split]),
+            learners=map(int, names[split + 1 :]),
+            **{k: int(v) if k != "pre_vote" else v != "0" for k, v in options.items()},
         )
         self.cluster.observers.append(self._note)
 

@@ -8,8 +8,8 @@ from tests.raft.chaos import NODES, Chaos, walk
 
 VARIANTS: list[dict[str, int]] = [
     {},
-    {"pre_vote": 0},
-    {"check_quorum": 0},
+    {"pre_vote": False},
+    {"check_quorum": False},
     {"max_append_bytes": 100, "max_inflight_bytes": 100},
 ]
 

@@ -35,7 +35,7 @@ def test_follower_stands_after_its_election_timeout() -> None:
     """Paper 5.2: no word over the election timeout begins an election; the timeout is random in [T, 2T)."""
     waited = set()
     for seed in range(40):
-        cluster = Cluster([1, 2, 3], seed=seed, pre_vote=0)
+        cluster = Cluster([1, 2, 3], seed=seed, pre_vote=False)
         ticks = 0
         while cluster[1].status().role == Role.FOLLOWER:
             cluster.tick(1)
@@ -48,7 +48,7 @@ def test_follower_stands_after_its_election_timeout() -> None:
 
 def test_candidate_raises_its_term_votes_for_itself_and_asks_all_others() -> None:
     """Paper 5.2."""
-    cluster = Cluster([1, 2, 3], pre_vote=0)
+    cluster = Cluster([1, 2, 3], pre_vote=False)
     cluster[1].campaign()
     run(cluster, 1)
     assert (cluster[1].term, cluster[1].status().vote) == (1, 1)
@@ -58,7 +58,7 @@ def test_candidate_raises_its_term_votes_for_itself_and_asks_all_others() -> Non
 @pytest.mark.parametrize(("size", "needed"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (7, 3)])
 def test_candidate_wins_with_a_majority(size: int, needed: int) -> None:
     """Paper 5.2: votes from a majority of the full cluster make a leader, one fewer does not."""
-    cluster = Cluster(range(1, size + 1), pre_vote=0)
+    cluster = Cluster(range(1, size + 1), pre_vote=False)
     cluster[1].campaign()
     run(cluster, 1)
     for voter in range(2, 2 + needed):
@@ -69,7 +69,7 @@ def test_candidate_wins_with_a_majority(size: int, needed: int) -> None:
 
 def test_a_vote_counts_once_however_often_it_arrives() -> None:
     """Paper 5.2: at most one vote per server and term."""
-    cluster = Cluster([1, 2, 3, 4, 5], pre_vote=0)
+    cluster = Cluster([1, 2, 3, 4, 5], pre_vote=False)
     cluster[1].campaign()
     for _ in range(3):
         cluster[1].step(VoteReply(2, 1, 1, granted=True))
@@ -78,7 +78,7 @@ def test_a_vote_counts_once_however_often_it_arrives() -> None:
 
 def test_votes_of_strangers_and_learners_do_not_count() -> None:
     """Thesis 4.2.1: non-voting members are not counted."""
-    cluster = Cluster([1, 2, 3], learners=[4], pre_vote=0)
+    cluster = Cluster([1, 2, 3], learners=[4], pre_vote=False)
     cluster[1].campaign()
     for stranger in (4, 9):
         cluster[1].step(VoteReply(stranger, 1, 1, granted=True))
@@ -87,7 +87,7 @@ def test_votes_of_strangers_and_learners_do_not_count() -> None:
 
 def test_votes_of_an_earlier_term_do_not_count() -> None:
     """Paper 5.1: requests and answers with a stale term are not taken."""
-    cluster = Cluster([1, 2, 3], pre_vote=0)
+    cluster = Cluster([1, 2, 3], pre_vote=False)
     cluster[1].campaign()
     cluster[1].campaign()
     cluster[1].step(VoteReply(2, 1, 1, granted=True))
@@ -145,7 +145,7 @@ def test_voter_refuses_a_log_behind_its_own(last_index: int, last_term: int, gra
 
 def test_candidate_follows_a_leader_of_its_own_term() -> None:
     """Paper 5.2: a leader whose term is at least the candidate's is legitimate."""
-    cluster = Cluster([1, 2, 3], pre_vote=0)
+    cluster = Cluster([1, 2, 3], pre_vote=False)
     cluster[1].campaign()
     cluster[1].step(Append(2, 1, 1, 0, 0, 0))
     assert (cluster[1].status().role, cluster[1].leader) == (Role.FOLLOWER, 2)
@@ -154,7 +154,7 @@ def test_candidate_follows_a_leader_of_its_own_term() -> None:
 @pytest.mark.parametrize("role", [Role.FOLLOWER, Role.CANDIDATE, Role.LEADER])
 def test_a_later_term_makes_anyone_a_follower(role: Role) -> None:
     """Paper 5.1."""
-    cluster = Cluster([1, 2, 3], pre_vote=0)
+    cluster = Cluster([1, 2, 3], pre_vote=False)
     if role == Role.LEADER:
         cluster.elect(1)
     elif role == Role.CANDIDATE:
@@ -165,7 +165,7 @@ def test_a_later_term_makes_anyone_a_follower(role: Role) -> None:
 
 def test_split_vote_ends_in_another_election() -> None:
     """Paper 5.2: candidates that time out start a new election in a later term."""
-    cluster = Cluster([1, 2], pre_vote=0)
+    cluster = Cluster([1, 2], pre_vote=False)
     for node in (1, 2):
         cluster[node].campaign()
     cluster.settle()
@@ -177,7 +177,7 @@ def test_split_vote_ends_in_another_election() -> None:
 
 def test_refused_candidate_does_not_restart_the_election_timer() -> None:
     """Paper, Figure 2: only a leader's word or a vote given does."""
-    cluster = Cluster([1, 2, 3], pre_vote=0)
+    cluster = Cluster([1, 2, 3], pre_vote=False)
     cluster.elect(1)
     cluster.cut([1], [2, 3])
     roles = []

@@ -66,7 +66,7 @@ def test_sole_voter_answers_at_once() -> None:
 
 def test_new_leader_answers_when_it_has_committed_in_its_term() -> None:
     """Thesis 6.4, step 1: it may not know the latest commit index before (etcd#7331)."""
-    cluster = Cluster([1, 2, 3], pre_vote=0)
+    cluster = Cluster([1, 2, 3], pre_vote=False)
     cluster[1].campaign()
     run(cluster, 1)
     cluster[1].step(VoteReply(2, 1, 1, granted=True))

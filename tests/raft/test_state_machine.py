@@ -25,7 +25,7 @@ class RaftCluster(RuleBasedStateMachine):
     )
     def start(self, voters: Sequence[int], learners: Sequence[int], seed: int, variant: str) -> None:
         learners = [node for node in learners if node not in voters]
-        self.chaos = Chaos(voters, learners=learners, seed=seed, **({variant: 0} if variant else {}))
+        self.chaos = Chaos(voters, learners=learners, seed=seed, **({variant: False} if variant else {}))
         self.chaos.campaign(voters[0])
         self.chaos.flow(4)
 

@@ -3,7 +3,6 @@
 import random
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from types import GeneratorType
 from typing import Any
 
 from raftkv.mvcc import Event
@@ -165,5 +164,5 @@ class Rig:
 
     def _slices(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
         steps = work()
-        assert isinstance(steps, GeneratorType)
+        assert isinstance(steps, Generator)
         self._work.append((steps, reply))
