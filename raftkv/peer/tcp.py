@@ -21,7 +21,6 @@ MAX_HELLO_BYTES, within HELLO_TIMEOUT_S; frames have at most MAX_FRAME_BYTES, in
 """
 
 import asyncio
-import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -34,9 +33,9 @@ from google.protobuf.message import DecodeError
 from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
 from raftkv.peer.address import Address
-from raftkv.peer.asks import ASKS
-from raftkv.peer.codec import MalformedFrameError, PeerMessage, decode, encode
-from raftkv.peer.framing import MAX_FRAME_BYTES, Deframer, pack
+from raftkv.peer.codec import MalformedFrameError, PeerMessage, encode
+from raftkv.peer.framing import Deframer, pack
+from raftkv.peer.inbound import HELLO_TIMEOUT_S, MAX_HELLO_BYTES, Inbound, tune
 from raftkv.peer.peers import Receiver
 from raftkv.raft.messages import InstallSnapshot
 from raftkv.tls import ClientTLS, ServerTLS, TLSListener
@@ -48,26 +47,14 @@ log = structlog.get_logger(__name__)
 PROTOCOL = 1
 """The version of this conversation; peers that speak another are refused."""
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
-HELLO_TIMEOUT_S = 5.0
-MAX_HELLO_BYTES = 16 * 1024
-"""Before a peer has said who it is."""
 MAX_INBOUND = 256
 """Connections from others, in any state. A cluster needs one for each member, and one for a snapshot."""
-MAX_HELD_BYTES = 256 * 1024 * 1024
-"""Parts of frames that are not complete, of all connections."""
 NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
 """What OpenSSL says to an answer in plain text."""
-TLS_HANDSHAKE, TLS_ALERT = b"\x16\x03", b"\x15\x03"
-"""How a client and a server of TLS begin, as far as those who expect plain text can see (RFC 8446, 5.1)."""
-USER_TIMEOUT_MS = 5_000
-"""Data that is not acknowledged for so long means that the peer's machine is gone (TCP_USER_TIMEOUT, RFC 5482)."""
+TLS_ALERT = b"\x15\x03"
+"""How a server of TLS answers plain text (RFC 8446, 5.1)."""
 FIRST_RETRY_S = 0.02
 LAST_RETRY_S = 1.0
-SNAPSHOT_BYTES_AHEAD = 2 * 1024 * 1024
-"""Frames of a snapshot that may wait for the disk before the sender is held back."""
-
-PLAIN_TEXT_ONLY = b"only plain text is spoken here"
-"""No TLS client can read it, but all of them take it for what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +78,7 @@ class TcpPeers:
         client_tls: ClientTLS | None = None,
     ) -> None:
         self.this = this
+        self.node_id = this.node_id
         self.tasks = tasks
         self.client_tls = client_tls
         self._server_tls = server_tls
@@ -100,8 +88,8 @@ class TcpPeers:
         self._listeners: list[asyncio.Server] = []
         self._tls_listeners: list[TLSListener] = []
         self._links: dict[int, _Link] = {}
-        self._inbound: set[_Inbound] = set()
-        self._speakers: dict[int, _Inbound] = {}
+        self._inbound: set[Inbound] = set()
+        self._speakers: dict[int, Inbound] = {}
         """Where each node's messages come in."""
         self.sent_bytes: Counter[int] = Counter()
         """What was sent to each node, since the start."""
@@ -127,7 +115,7 @@ class TcpPeers:
             )
             self._tls_listeners.append(secure_listener)
             return await secure_listener.open(host, port)
-        listener = await asyncio.get_running_loop().create_server(lambda: _Inbound(self), host, port)
+        listener = await asyncio.get_running_loop().create_server(lambda: Inbound(self), host, port)
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
@@ -271,12 +259,12 @@ class TcpPeers:
         members, removed = self.receiver.roster()
         return pb.Roster(members=[member.SerializeToString() for member in members], removed=removed).SerializeToString()
 
-    def _welcome(self) -> "_Inbound | None":
+    def _welcome(self) -> Inbound | None:
         """A visitor that begins its TLS handshake, or None where there is no room."""
-        visitor = _Inbound(self)
+        visitor = Inbound(self)
         return visitor if self.admit(visitor) else None
 
-    def admit(self, connection: "_Inbound") -> bool:
+    def admit(self, connection: Inbound) -> bool:
         """Whether there is room for one more connection; harmless when asked twice."""
         if connection not in self._inbound:
             if len(self._inbound) >= MAX_INBOUND:
@@ -284,14 +272,14 @@ class TcpPeers:
             self._inbound.add(connection)
         return True
 
-    def speaks(self, connection: "_Inbound") -> None:
+    def speaks(self, connection: Inbound) -> None:
         """A connection says whose messages it brings. An earlier one of that node is dead: nodes dial again only then."""
         earlier = self._speakers.get(connection.source)
         self._speakers[connection.source] = connection
         if earlier is not None:
             earlier.abort()
 
-    def closed(self, connection: "_Inbound") -> None:
+    def closed(self, connection: Inbound) -> None:
         """An accepted connection ended; its node may have."""
         self._inbound.discard(connection)
         if connection.source and self._speakers.get(connection.source) is connection:
@@ -382,7 +370,7 @@ class _Link(asyncio.Protocol):
             self._warn(str(error))
             self._abort()
             return
-        _tune(self._transport)
+        tune(self._transport)
         self._deframer = Deframer(MAX_HELLO_BYTES)
         self._transport.write(pack([self._peers.hello(self._node_id, pb.Hello.MESSAGES)]))
 
@@ -416,163 +404,6 @@ class _Link(asyncio.Protocol):
         self._ended.set()
         if self._welcome:
             self._peers.receiver.peer_lost(self._node_id)
-
-
-class _Inbound(asyncio.Protocol):
-    """A connection that a peer opened: Hello, then messages or a snapshot."""
-
-    def __init__(self, peers: TcpPeers) -> None:
-        self.source = 0  # the peer, once it is welcome and sends messages
-        self.handshake: asyncio.Task[None] | None = None
-        self._peers = peers
-        self._transport: asyncio.Transport | None = None
-        self._patience: asyncio.TimerHandle | None = None
-        self._deframer = Deframer(MAX_HELLO_BYTES)
-        self._handle = self._hello
-        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._frames_bytes = 0
-        self._snapshot_source = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        if not self._peers.admit(self):
-            self._transport.abort()
-            return
-        _tune(self._transport)
-        self._patience = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._transport.abort)
-
-    def release(self) -> None:
-        """The TLS handshake failed."""
-        self._peers.closed(self)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-        elif self.handshake is not None:
-            self.handshake.cancel()
-
-    def abort(self) -> None:
-        """Ends the connection without a word."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        peers = self._peers
-        peers.received_bytes[self.source] += len(data)
-        try:
-            for frame in self._cut(data):
-                self._handle(frame)
-        except (MalformedFrameError, DecodeError) as error:
-            if peers.seldom.allows(f"{self.source}: {error}"):
-                log.warning("peer sends nonsense", peer=f"{self.source:x}", error=str(error))
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.abort()
-
-    def _cut(self, data: bytes) -> list[bytes]:
-        """The frames that are complete now. Raises MalformedFrameError where it speaks another language, or too much."""
-        if self._patience is not None and data.startswith(TLS_HANDSHAKE):
-            self._write(PLAIN_TEXT_ONLY)
-            self.close()
-            raise MalformedFrameError("it speaks TLS, and here only plain text is spoken")
-        peers, deframer = self._peers, self._deframer
-        before = deframer.held
-        try:
-            frames = deframer.feed(data)
-        finally:
-            peers.held_bytes += deframer.held - before
-        if deframer.held > before and peers.held_bytes > MAX_HELD_BYTES:
-            raise MalformedFrameError("more parts of frames than there is room for")
-        return frames
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
-        self._stop_waiting()
-        self._peers.held_bytes -= self._deframer.held
-        self._frames.put_nowait(None)
-        self._peers.closed(self)
-
-    def _stop_waiting(self) -> None:
-        """It has said who it is, or will not."""
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _write(self, frame: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(pack([frame]))
-
-    def _hello(self, frame: bytes) -> None:
-        hello = pb.Hello.FromString(frame)
-        self._stop_waiting()
-        assert self._transport is not None
-        refusal = self._peers.refusal(hello, self._transport)
-        self._write(self._peers.hello(hello.source, hello.purpose, refusal))
-        self._handle = self._ignore
-        if refusal:
-            if self._peers.seldom.allows(f"{hello.source}: {refusal}"):
-                log.warning("refused a peer", source=f"{hello.source:x}", reason=refusal)
-            self.close()
-            return
-        self._deframer.limit = MAX_FRAME_BYTES
-        if hello.purpose == pb.Hello.JOIN:
-            self._write(self._peers.roster())
-            self.close()
-        elif hello.purpose == pb.Hello.SNAPSHOT:
-            self._snapshot_source = hello.source
-            self._handle = self._snapshot_begins
-        else:
-            self.source = hello.source
-            self._handle = self._message
-            self._peers.speaks(self)
-
-    def _ignore(self, frame: bytes) -> None:
-        """What a refused peer still says."""
-
-    def _message(self, frame: bytes) -> None:
-        message = decode(frame)
-        if message.source != self.source or message.target != self._peers.this.node_id:
-            raise MalformedFrameError(f"a message from {message.source:x} to {message.target:x} on the wrong connection")
-        if isinstance(message, ASKS):
-            self._peers.receiver.ask_arrived(message)
-        else:
-            self._peers.receiver.receive(message)
-
-    def _snapshot_begins(self, frame: bytes) -> None:
-        message = decode(frame)
-        if not isinstance(message, InstallSnapshot) or message.source != self._snapshot_source:
-            raise MalformedFrameError("a snapshot connection must begin with its InstallSnapshot")
-        self._handle = self._snapshot_frame
-        self._peers.tasks.create_task(self._receive_snapshot(message), name="snapshot from a peer")
-
-    def _snapshot_frame(self, frame: bytes) -> None:
-        self._frames.put_nowait(frame)
-        self._frames_bytes += len(frame)
-        if self._frames_bytes >= SNAPSHOT_BYTES_AHEAD and self._transport is not None:
-            self._transport.pause_reading()
-
-    async def _receive_snapshot(self, message: InstallSnapshot) -> None:
-        refusal = ""
-        try:
-            await self._peers.receiver.receive_snapshot(message, self._snapshot_frames())
-        except PeerError as error:
-            refusal = str(error)
-            log.warning("snapshot not installed", source=f"{message.source:x}", reason=refusal)
-        self._write(self._peers.hello(message.source, pb.Hello.SNAPSHOT, refusal))
-        self.close()
-
-    async def _snapshot_frames(self) -> AsyncIterator[bytes]:
-        while (frame := await self._frames.get()) is not None:
-            self._frames_bytes -= len(frame)
-            if self._frames.empty() and self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
-            yield frame
-
-
-def _tune(transport: asyncio.Transport) -> None:
-    """No waiting for more to send, and an early word about a machine that is gone."""
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
 
 async def _read_hello(reader: asyncio.StreamReader) -> pb.Hello:

@@ -19,7 +19,8 @@ from raftkv.pb.rpc import Member
 from raftkv.peer.asks import Ask, AskReply
 from raftkv.peer.codec import MalformedFrameError, decode, encode
 from raftkv.peer.framing import Deframer, pack
-from raftkv.peer.tcp import MAX_HELLO_BYTES, PROTOCOL, Self, TcpPeers, _Inbound
+from raftkv.peer.inbound import MAX_HELLO_BYTES, Inbound
+from raftkv.peer.tcp import PROTOCOL, Self, TcpPeers
 from raftkv.raft.messages import InstallSnapshot, Message
 from tests.rpc.messages import damaged, message
 
@@ -165,7 +166,7 @@ async def run(seed: int) -> tuple[int, int]:
 
 async def connect(peers: TcpPeers, chance: random.Random) -> None:
     """One connection's life, in bytes that come in pieces."""
-    connection, transport = _Inbound(peers), Transport()
+    connection, transport = Inbound(peers), Transport()
     connection.connection_made(transport)
     sent = opening(chance)
     for _ in range(ROUNDS):

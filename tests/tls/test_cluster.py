@@ -113,7 +113,15 @@ def test_a_node_makes_its_own_certificate(tmp_path: Path) -> None:
         process.start()
         try:
             client = [f"https://{endpoint}", "put", "k", "v"]
-            done = etcdctl(*client, flags=["--insecure-skip-tls-verify", "--insecure-transport=false", "--dial-timeout=20s"])
+            done = etcdctl(
+                *client,
+                flags=[
+                    "--insecure-skip-tls-verify",
+                    "--insecure-transport=false",
+                    "--dial-timeout=25s",
+                    "--command-timeout=25s",
+                ],
+            )
             assert (done.returncode, done.stdout) == (0, "OK\n"), done.stderr + process.log_tail()
             certificate = tmp_path / "data" / "auto-tls" / "client.pem"
             with BlockingClient(f"https://{endpoint}", tls=TLSConfig(ca_file=certificate)) as ours:

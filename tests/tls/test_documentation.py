@@ -6,7 +6,7 @@ from pathlib import Path
 
 from raftkv.config import ServerConfig
 from raftkv.http2 import Options
-from raftkv.peer import tcp
+from raftkv.peer import inbound, tcp
 from raftkv.peer.framing import MAX_FRAME_BYTES
 from raftkv.server.replica import Settings
 from raftkv_cli.root import raftkv
@@ -34,4 +34,9 @@ def test_limits_are_the_defaults() -> None:
     assert (options.max_handshakes, options.handshake_seconds, options.max_header_list_bytes) == (1000, 10.0, 16 << 10)
     assert (options.max_buffered_bytes, options.max_queued_bytes, options.max_held_bytes) == (64 << 20, 64 << 20, 1 << 30)
     assert (settings.max_pending, settings.max_apply_gap) == (20_000, 5_000)
-    assert (tcp.MAX_INBOUND, tcp.MAX_HELLO_BYTES, MAX_FRAME_BYTES, tcp.MAX_HELD_BYTES) == (256, 16 << 10, 64 << 20, 256 << 20)
+    assert (tcp.MAX_INBOUND, inbound.MAX_HELLO_BYTES, MAX_FRAME_BYTES, inbound.MAX_HELD_BYTES) == (
+        256,
+        16 << 10,
+        64 << 20,
+        256 << 20,
+    )

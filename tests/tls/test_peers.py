@@ -76,7 +76,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def warning(event: str, **facts: Any) -> None:
         lines.append(f"{event} {facts}")
 
-    for module in ("raftkv.peer.tcp", "raftkv.tls.listener"):
+    for module in ("raftkv.peer.tcp", "raftkv.peer.inbound", "raftkv.tls.listener"):
         monkeypatch.setattr(f"{module}.log.warning", warning, raising=False)
     return lines
 
@@ -148,7 +148,7 @@ async def test_too_many_strangers_do_not_keep_a_member_out(authority: Authority,
 
 
 async def test_half_open_strangers_in_plain_text_are_sent_away(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("raftkv.peer.tcp.HELLO_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("raftkv.peer.inbound.HELLO_TIMEOUT_S", 0.05)
     async with two(authority, None, None) as (_, b):
         reader, writer = await asyncio.open_connection("127.0.0.1", b.port)
         writer.write(pack([b"x" * 100])[:50])
