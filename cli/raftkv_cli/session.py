@@ -17,6 +17,8 @@ from raftkv_cli.global_options import Settings, settings_of
 from raftkv_cli.password import ask
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from raftkv.client import Client, TLSConfig
 
 Parameters = ParamSpec("Parameters")
@@ -51,6 +53,10 @@ class Session:
             tls=_tls_of(settings) if wants_tls else None,
             wait_for_ready=False,  # who sits at a terminal wants to know at once that nobody listens
         )
+
+    def tls_context(self) -> "SSLContext":
+        """What an https:// address is to be trusted by, for what is asked past the client."""
+        return _tls_of(self.settings).context()
 
     def call(self, ask: "Callable[[Client], Coroutine[Any, Any, T]]") -> T:
         """What the cluster answers."""

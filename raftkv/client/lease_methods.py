@@ -27,6 +27,9 @@ from raftkv.client.status import error_of
 from raftkv.errors import ConnectError, ConnectionBrokenError, DeadlineExceededError, LeaseExistsError, RaftKVError
 from raftkv.pb import rpc
 
+ATTEMPT_S = 2.0
+"""What the answer to a single keepalive may take before another endpoint is asked."""
+
 
 class LeaseMethods(ABC):
     """A part of `Client`."""
@@ -165,12 +168,16 @@ class _Renewal:
 
     async def _attempt(self, stream: Stream, endpoint: Endpoint) -> rpc.LeaseKeepAliveResponse:
         try:
-            await stream.send(self._body)
-            stream.end()
-            message = await stream.receive()
+            async with asyncio.timeout(ATTEMPT_S):
+                await stream.send(self._body)
+                stream.end()
+                message = await stream.receive()
         except ConnectionBrokenError:
             self._session.turn_from(endpoint)
             raise
+        except TimeoutError:
+            self._session.turn_from(endpoint)
+            raise ConnectionBrokenError(str(endpoint), f"no answer within {ATTEMPT_S:g} s", sent=True) from None
         finally:
             stream.cancel()
         if message is not None:
