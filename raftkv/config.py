@@ -125,6 +125,12 @@ class ServerConfig:
     )
     strict_reconfig_check: bool = _option(True, "Refuse changes of the members that would cost the cluster its quorum.")
     max_learners: int = _option(1, "Members without a vote that there may be at the same time.")
+    experimental_initial_corrupt_check: bool = _option(
+        True, "Compare the data with that of the other members at the start, and do not go on if it differs."
+    )
+    corrupt_check_time: str = _option("1h", "How often the leader compares the members' data; 0s is never.")
+    compact_hash_check_enabled: bool = _option(True, "Compare the members' data after each compaction, too.")
+    compact_hash_check_time: str = _option("1m", "How often the leader looks whether there was a compaction.")
     heartbeat_interval: int = _option(100, "Milliseconds between heartbeats of the leader.")
     election_timeout: int = _option(1000, "Milliseconds without a leader after which a follower stands for election.")
     snapshot_count: int = _option(10_000, "Applied entries after which the log is shortened.")
@@ -238,6 +244,8 @@ class ServerConfig:
         for limit in self.POSITIVE:
             if getattr(self, limit) <= 0:
                 raise ConfigError(f"--{_flag(limit)}: must be positive, not {getattr(self, limit)}")
+        for pause in ("corrupt_check_time", "compact_hash_check_time"):
+            _ = self.seconds(pause)
         for duration in ("grpc_keepalive_min_time", "grpc_keepalive_interval", "grpc_keepalive_timeout"):
             if self.seconds(duration) <= 0:
                 raise ConfigError(f"--{_flag(duration)}: must be positive, not {getattr(self, duration)}")

@@ -53,6 +53,7 @@ from raftkv.server.bootstrap import (
     member_id,
 )
 from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_compacting
+from raftkv.server.corruption import CorruptionCheck
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
@@ -269,6 +270,12 @@ class _Daemon:
     def _duties(self, replica: Replica) -> Iterator[Coroutine[Any, Any, None]]:
         config = self._config
         yield publish(replica, config.name, [str(url) for url in config.client_urls])
+        check = CorruptionCheck(replica)
+        if config.experimental_initial_corrupt_check:
+            yield check.check_start()
+        after_compactions = config.seconds("compact_hash_check_time") if config.compact_hash_check_enabled else 0.0
+        if (periodic := config.seconds("corrupt_check_time")) or after_compactions:
+            yield check.keep_checking(periodic, after_compactions)
         retention = config.compaction_retention
         if retention and config.auto_compaction_mode == "periodic":
             yield keep_compacting(replica, PeriodicCompactor(retention, lambda: replica.store.revision, self._clock))

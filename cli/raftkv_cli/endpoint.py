@@ -12,6 +12,7 @@ from raftkv.errors import PermissionDeniedError, RaftKVError
 from raftkv.pb import rpc
 from raftkv_cli.command import Command, Group
 from raftkv_cli.formats import EndpointHealth, EndpointStatus, Healths, Statuses, simple
+from raftkv_cli.formats.snapshots import Hashes
 from raftkv_cli.session import Session, with_session
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CLUSTER = click.option("--cluster", is_flag=True, help="Ask every member that the cluster lists, at its client URLs.")
+CLUSTER = click.option("--cluster", is_flag=True, help="Ask every member that the cluster lists, at its client URLs.")
 
 
 @click.group("endpoint", cls=Group)
@@ -37,7 +38,7 @@ def endpoint() -> None:
     raftkv --endpoints 10.0.0.1:2379,10.0.0.2:2379 endpoint status -w json
     """,
 )
-@_CLUSTER
+@CLUSTER
 @with_session
 def status(session: Session, /, *, cluster: bool) -> None:
     """Show the state of each endpoint.
@@ -45,7 +46,7 @@ def status(session: Session, /, *, cluster: bool) -> None:
     The simple format lists: endpoint, member id, version, size of the database, is it the leader, is it a learner, Raft term,
     Raft index, applied Raft index, errors. An endpoint that does not answer is named on stderr, and the exit code is 1.
     """
-    asked = asyncio.run(_ask_each(session, _status_of, cluster=cluster))
+    asked = asyncio.run(ask_each(session, _status_of, cluster=cluster))
     statuses = [answer for answer in asked if isinstance(answer, EndpointStatus)]
     for failure in asked:
         if isinstance(failure, EndpointHealth):
@@ -66,14 +67,14 @@ endpoint.add_command(status)
     raftkv endpoint health --cluster -w table
     """,
 )
-@_CLUSTER
+@CLUSTER
 @with_session
 def health(session: Session, /, *, cluster: bool) -> None:
     """Try a linearizable read at each endpoint.
 
     The exit code is 1 if one does not answer, or has an alarm.
     """
-    healths = asyncio.run(_ask_each(session, _health_of, cluster=cluster))
+    healths = asyncio.run(ask_each(session, _health_of, cluster=cluster))
     session.show(Healths(healths))
     unwell = [item for item in healths if item.error]
     if session.settings.write_out == "simple":
@@ -83,7 +84,40 @@ def health(session: Session, /, *, cluster: bool) -> None:
         raise click.ClickException("unhealthy cluster")
 
 
-async def _ask_each(session: Session, ask: Callable[[Session, str], Coroutine[Any, Any, T]], *, cluster: bool) -> list[T]:
+@endpoint.command(
+    "hashkv",
+    tabular=True,
+    examples="""
+    raftkv endpoint hashkv --cluster
+    raftkv endpoint hashkv --cluster --rev 1000 -w table
+    """,
+)
+@CLUSTER
+@click.option("--rev", type=int, default=0, help="Up to this revision; the newest if not given.")
+@with_session
+def hashkv(session: Session, /, *, cluster: bool, rev: int) -> None:
+    """Show the checksum of each endpoint's keys.
+
+    At the same revision, members of one cluster have the same; else one of them is corrupt.
+    """
+
+    async def hash_of(session: Session, name: str) -> tuple[str, rpc.HashKVResponse] | EndpointHealth:
+        try:
+            async with session.client(name) as client:
+                return name, await client.hash_kv(name, revision=rev)
+        except RaftKVError as error:
+            return EndpointHealth(name, 0.0, str(error))
+
+    asked = asyncio.run(ask_each(session, hash_of, cluster=cluster))
+    failures = [failure for failure in asked if isinstance(failure, EndpointHealth)]
+    for failure in failures:
+        click.echo(f"Failed to get the hash of endpoint {failure.endpoint} ({failure.error})", err=True)
+    session.show(Hashes([answer for answer in asked if not isinstance(answer, EndpointHealth)]))
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+async def ask_each(session: Session, ask: Callable[[Session, str], Coroutine[Any, Any, T]], *, cluster: bool) -> list[T]:
     """The answers in the order of the endpoints, however long each took."""
     session.client()  # options that cannot be are the command's error, not one for each endpoint
     endpoints = await _endpoints_of_cluster(session) if cluster else session.settings.endpoint_list()

@@ -3,12 +3,29 @@
 import click
 
 from raftkv_cli.command import Group
+from raftkv_cli.formats.members import Added, Changed
 from raftkv_cli.session import Session, with_session
+
+
+class MemberId(click.ParamType[int]):
+    """A member's id in hexadecimal, as `member list` shows it."""
+
+    name = "member id"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(str(value), 16)
+        except ValueError:
+            self.fail(f"bad member ID arg ({value!r}), expecting ID in Hex", param, ctx)
+
+
+_ID = click.argument("member_id", metavar="ID", type=MemberId())
+_PEER_URLS = click.option("--peer-urls", required=True, help="Where the other members find it, as http://host:port,...")
 
 
 @click.group("member", cls=Group)
 def member() -> None:
-    """Look at the members of the cluster."""
+    """Look at the members of the cluster, and change them."""
 
 
 @member.command(
@@ -26,3 +43,52 @@ def member_list(session: Session, /) -> None:
     The simple format lists: id, has it started, name, peer URLs, client URLs, is it a learner.
     """
     session.show(session.call(lambda client: client.members()))
+
+
+@member.command(
+    "add",
+    examples="""
+    raftkv member add d --peer-urls=http://10.0.0.4:2380
+    raftkv member add d --peer-urls=http://10.0.0.4:2380 --learner
+    """,
+)
+@click.argument("name")
+@_PEER_URLS
+@click.option("--learner", is_flag=True, help="It only learns, until it is promoted.")
+@with_session
+def member_add(session: Session, /, *, name: str, peer_urls: str, learner: bool) -> None:
+    """Add a member to the cluster.
+
+    Then start it, with an empty data directory and the settings that are printed.
+    """
+    urls = peer_urls.split(",")
+    session.show(Added(name, session.call(lambda client: client.member_add(urls, learner=learner))))
+
+
+@member.command("promote", examples="raftkv member promote 8e9e05c52164694d")
+@_ID
+@with_session
+def member_promote(session: Session, /, *, member_id: int) -> None:
+    """Let a learner vote that has nearly caught up."""
+    session.show(Changed(member_id, "promoted in", session.call(lambda client: client.member_promote(member_id))))
+
+
+@member.command("update", examples="raftkv member update 8e9e05c52164694d --peer-urls=http://10.0.0.9:2380")
+@_ID
+@_PEER_URLS
+@with_session
+def member_update(session: Session, /, *, member_id: int, peer_urls: str) -> None:
+    """Tell the cluster where a member is to be found now."""
+    urls = peer_urls.split(",")
+    session.show(Changed(member_id, "updated in", session.call(lambda client: client.member_update(member_id, urls))))
+
+
+@member.command("remove", examples="raftkv member remove 8e9e05c52164694d")
+@_ID
+@with_session
+def member_remove(session: Session, /, *, member_id: int) -> None:
+    """Remove a member from the cluster, for good.
+
+    Its node ends. To take part again it needs an empty data directory, and to be added anew.
+    """
+    session.show(Changed(member_id, "removed from", session.call(lambda client: client.member_remove(member_id))))

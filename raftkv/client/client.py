@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from raftkv.client.auth_methods import AuthMethods
 from raftkv.client.channel import Channel, Metadata
 from raftkv.client.client_kv import ClientKV
+from raftkv.client.cluster_methods import ClusterMethods
 from raftkv.client.connection import ConnectionOptions
 from raftkv.client.credentials import Credentials
 from raftkv.client.endpoint import Endpoint, parse_endpoint, parse_endpoints
@@ -45,7 +46,7 @@ STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client(AuthMethods, LeaseMethods, RecipeMethods, WatchMethods):
+class Client(AuthMethods, ClusterMethods, LeaseMethods, RecipeMethods, WatchMethods):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be

@@ -44,9 +44,19 @@ LEASE_REVOKE = Method("/etcdserverpb.Lease/LeaseRevoke", rpc.LeaseRevokeResponse
 LEASE_TIME_TO_LIVE = Method("/etcdserverpb.Lease/LeaseTimeToLive", rpc.LeaseTimeToLiveResponse, Repeat.ALWAYS)
 LEASE_LEASES = Method("/etcdserverpb.Lease/LeaseLeases", rpc.LeaseLeasesResponse, Repeat.ALWAYS)
 MEMBER_LIST = Method("/etcdserverpb.Cluster/MemberList", rpc.MemberListResponse, Repeat.ALWAYS)
+MEMBER_ADD = Method("/etcdserverpb.Cluster/MemberAdd", rpc.MemberAddResponse)
+MEMBER_PROMOTE = Method("/etcdserverpb.Cluster/MemberPromote", rpc.MemberPromoteResponse)
+MEMBER_UPDATE = Method("/etcdserverpb.Cluster/MemberUpdate", rpc.MemberUpdateResponse, Repeat.ALWAYS)
+MEMBER_REMOVE = Method("/etcdserverpb.Cluster/MemberRemove", rpc.MemberRemoveResponse)
 STATUS = Method("/etcdserverpb.Maintenance/Status", rpc.StatusResponse, Repeat.ALWAYS)
 AUTHENTICATE = Method("/etcdserverpb.Auth/Authenticate", rpc.AuthenticateResponse, Repeat.ALWAYS)
 ALARM = Method("/etcdserverpb.Maintenance/Alarm", rpc.AlarmResponse, Repeat.ALWAYS)
 
+MOVE_LEADER = Method("/etcdserverpb.Maintenance/MoveLeader", rpc.MoveLeaderResponse)
+DEFRAGMENT = Method("/etcdserverpb.Maintenance/Defragment", rpc.DefragmentResponse, Repeat.ALWAYS)
+HASH_KV = Method("/etcdserverpb.Maintenance/HashKV", rpc.HashKVResponse, Repeat.ALWAYS)
+DOWNGRADE = Method("/etcdserverpb.Maintenance/Downgrade", rpc.DowngradeResponse)
+
+SNAPSHOT_PATH = "/etcdserverpb.Maintenance/Snapshot"
 WATCH_PATH = "/etcdserverpb.Watch/Watch"
 LEASE_KEEP_ALIVE_PATH = "/etcdserverpb.Lease/LeaseKeepAlive"

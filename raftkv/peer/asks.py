@@ -39,6 +39,7 @@ class Kind(IntEnum):
 
     RENEW_LEASES = 1
     LEASE_TIME_TO_LIVE = 2
+    HASH = 3
 
 
 @dataclass(frozen=True, slots=True)

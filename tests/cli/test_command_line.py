@@ -251,7 +251,7 @@ def completed(line: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> li
 
 def test_completes_commands_options_and_choices(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert completed("raftkv co", capsys, monkeypatch) == ["compact", "completion"]
-    assert completed("raftkv endpoint ", capsys, monkeypatch) == ["health", "status"]
+    assert completed("raftkv endpoint ", capsys, monkeypatch) == ["hashkv", "health", "status"]
     assert completed("raftkv get --sort", capsys, monkeypatch) == ["--sort-by"]
     assert completed("raftkv get k -w j", capsys, monkeypatch) == ["json"]
 

@@ -71,6 +71,14 @@ class Printable(ABC):
         """json: what is written as JSON."""
 
 
+class Tabular(Printable):
+    """One that can be printed as a table, too."""
+
+    @abstractmethod
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """table: the names of the columns, and the rows."""
+
+
 Field = tuple[str, int | str]
 """A line of the format fields; two empty texts are an empty line."""
 

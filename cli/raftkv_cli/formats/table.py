@@ -9,7 +9,7 @@ import click
 
 from raftkv.pb import rpc
 from raftkv_cli.formats import go
-from raftkv_cli.formats.answers import Answer, Healths, Statuses, Style, member_row, status_row
+from raftkv_cli.formats.answers import Answer, Healths, Statuses, Style, Tabular, member_row, status_row
 
 MEMBER_COLUMNS = ("ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER")
 STATUS_COLUMNS = (
@@ -42,6 +42,8 @@ def render(answer: Answer, style: Style) -> bytes:  # noqa: ARG001 - every forma
                 for item in answer.items
             ]
             return _table(HEALTH_COLUMNS, rows)
+        case Tabular():
+            return _table(*answer.table())
         case _:
             raise click.UsageError("table not supported as output format")
 
