@@ -48,7 +48,7 @@ class Leases:
     def __init__(self, replica: Replica, quota: Quota, access: Access, *, election_timeout_s: float, rng: Random) -> None:
         """`rng` chooses ids: it must be seeded from something that no other node has."""
         self.replica = replica
-        self.renewals = Renewals(replica, replica.watches.loop)
+        self.renewals = Renewals(replica)
         self.leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, election_timeout_s)
         self._moment = (0, 0)
         """Revision and term that `_header` speaks of."""

@@ -1,7 +1,5 @@
 """Keepalives of this node's clients: all that come in one turn are one question to the leader, which this node may be."""
 
-from asyncio import AbstractEventLoop
-
 from raftkv.errors import TooManyRequestsError
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
@@ -17,9 +15,8 @@ MAX_WAITING = 200_000
 class Renewals:
     """What waits for the leader."""
 
-    def __init__(self, replica: Replica, loop: AbstractEventLoop) -> None:
+    def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._loop = loop
         self._next: list[tuple[int, Reply[int]]] = []
         """What this turn has brought."""
         self._waiting = 0
@@ -35,7 +32,7 @@ class Renewals:
         self._waiting += 1
         reply: Reply[int] = Reply()
         if not self._next:
-            self._loop.call_soon(self._ask)
+            self._replica.at_next_turn(self._ask)
         self._next.append((lease_id, reply))
         return reply
 

@@ -130,6 +130,8 @@ class Replica:
         self._peers: Peers
         self._stopped = False
         self._turn_due = False
+        self._first: list[Callable[[], None]] = []
+        """What the next turn begins with."""
         self._leader = NO_NODE
         self._ticker: TimerHandle | None = None
         # Numbers of an earlier life must not come back: entries and answers that carry them may still be under way.
@@ -429,11 +431,20 @@ class Replica:
             self._turn_due = True
             self._loop.call_soon(self._turn)
 
+    def at_next_turn(self, work: Callable[[], None]) -> None:
+        """Calls `work` first thing in the next turn: what it asks for is part of that turn."""
+        self._first.append(work)
+        self.wake()
+
     def _turn(self) -> None:
         self._turn_due = False
         if self._stopped:
             return
         try:
+            if self._first:
+                first, self._first = self._first, []
+                for work in first:
+                    work()
             self._offer()
             if self._changes.waiting:
                 self._changes.step()

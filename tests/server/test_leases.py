@@ -44,7 +44,7 @@ class Leases:
         loop = asyncio.get_running_loop()
         clock = self.clocks[node.node_id] = SlipClock(loop)
         keeper = self.keepers[node.node_id] = LeaseKeeper(node.replica, clock, loop, self.settings)
-        self.renewals[node.node_id] = Renewals(node.replica, loop)
+        self.renewals[node.node_id] = Renewals(node.replica)
         keeper.start()
 
     def crash(self, node: Node) -> None:
