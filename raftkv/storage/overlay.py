@@ -10,6 +10,9 @@ one `written`, in the same order.
 A read takes the layers before it turns to the engine. The storage thread may finish writing a sealed layer between the two:
 its rows are then seen twice, which is harmless. The other way round they could be seen nowhere: not yet in the engine's
 state as it was taken, and no longer among the layers.
+
+What was put into LIVE of late stays in memory for a while when it is on disk (`_Recent`): a key that is written is often written
+again, and every write asks for the version before it.
 """
 
 from bisect import bisect_left
@@ -19,6 +22,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from raftkv.storage.engine import Engine, Reader, Rows, Table, View
+
+RECENT_BYTES = 4 * 1024 * 1024
+"""Keys and values in one generation of the rows that stay in memory; there are two."""
+ROW_OVERHEAD = 128
+"""What a row in memory costs beside its bytes."""
+
+MAX_REMEMBERED_ROWS = 4096
+"""In one batch. To keep a million deletions would hold the loop, so then all is forgotten."""
 
 
 class _Layer(NamedTuple):
@@ -63,6 +74,30 @@ class _Layered:
         return _merged(below, [(key, changes[key]) for key in sorted(changes, reverse=reverse)], reverse=reverse)
 
 
+class _Recent:
+    """Rows as the disk has them, the last ones that were written or asked for: two generations, of which the older goes at once."""
+
+    __slots__ = ("_new", "_old", "_size")
+
+    def __init__(self) -> None:
+        self._new: Rows = {}
+        self._old: Rows = {}
+        self._size = 0
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._new or key in self._old
+
+    def __getitem__(self, key: bytes) -> bytes | None:
+        return self._new[key] if key in self._new else self._old[key]
+
+    def keep(self, key: bytes, value: bytes | None) -> None:
+        """The disk has this at the key."""
+        self._new[key] = value
+        self._size += len(key) + len(value or b"") + ROW_OVERHEAD
+        if self._size > RECENT_BYTES:
+            self._old, self._new, self._size = self._new, {}, 0
+
+
 class Overlay(_Layered):
     """What the state machine reads and writes. `base` is the engine; a plain reader will do where nobody asks for views."""
 
@@ -72,7 +107,21 @@ class Overlay(_Layered):
         self._pending_changes = 0
         self._pending_size = 0
         self._sealed: deque[_Layer] = deque()
+        self._recent = _Recent()
         super().__init__(base, {table: [rows] for table, rows in self._pending.items()})
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """The value at `key`, or None."""
+        for rows in self._stacks[table]:
+            if key in rows:
+                return rows[key]
+        if table is not Table.LIVE:
+            return self._base_get(table, key)
+        if key in self._recent:
+            return self._recent[key]
+        value = self._base_get(table, key)
+        self._recent.keep(key, value)
+        return value
 
     @property
     def pending_rows(self) -> int:
@@ -125,13 +174,23 @@ class Overlay(_Layered):
 
     def written(self) -> None:
         """The oldest sealed layer is on disk, readable there."""
-        for table in self._sealed.popleft().rows:
+        rows = self._sealed.popleft().rows
+        for table in rows:
             self._stacks[table].pop()
             self._orders[table].pop()
+        self._remember(rows.get(Table.LIVE, {}))
+
+    def _remember(self, rows: Rows) -> None:
+        if len(rows) > MAX_REMEMBERED_ROWS:
+            self._recent = _Recent()
+            return
+        for key, value in rows.items():
+            self._recent.keep(key, value)
 
     def clear(self) -> None:
         """Forgets everything, pending and sealed: a snapshot has replaced the state. No layer may be on its way to the disk."""
         self._sealed.clear()
+        self._recent = _Recent()
         self._pending_changes = self._pending_size = 0
         for table in Table:
             fresh: Rows = {}

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from raftkv.storage.engine import Batch, Engine, Reader, Rows, Table
 from raftkv.storage.memory import MemoryEngine
-from raftkv.storage.overlay import Overlay, OverlayView
+from raftkv.storage.overlay import MAX_REMEMBERED_ROWS, RECENT_BYTES, Overlay, OverlayView
 
 
 def store(engine: Engine, rows: dict[Table, Rows]) -> None:
@@ -331,3 +331,71 @@ def test_many_layers_give_the_same_rows_as_a_dict(engine: Engine) -> None:
             assert list(overlay.scan(Table.LIVE, b"100", b"200", reverse=True)) == [
                 row for row in sorted(model.items(), reverse=True) if b"100" <= row[0] < b"200"
             ]
+
+
+class Counting:
+    """A reader that counts what it is asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.asked: list[bytes] = []
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        self.asked.append(key)
+        return self._engine.get(table, key)
+
+    def scan(
+        self, table: Table, first: bytes = b"", end: bytes | None = None, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return self._engine.scan(table, first, end, reverse=reverse)
+
+
+def test_rows_written_or_read_of_late_are_not_read_again() -> None:
+    engine = MemoryEngine()
+    store(engine, {Table.LIVE: {b"old": b"1"}})
+    base = Counting(engine)
+    overlay = Overlay(base)
+    overlay.put(Table.LIVE, b"new", b"2")
+    store(engine, overlay.seal())
+    overlay.written()
+    assert [overlay.get(Table.LIVE, key) for key in (b"new", b"old", b"old", b"none", b"none")] == [
+        b"2",
+        b"1",
+        b"1",
+        None,
+        None,
+    ]
+    assert base.asked == [b"old", b"none"]
+    overlay.delete(Table.LIVE, b"old")
+    overlay.put(Table.LIVE, b"none", b"3")
+    store(engine, overlay.seal())
+    overlay.written()
+    assert [overlay.get(Table.LIVE, key) for key in (b"old", b"none")] == [None, b"3"]
+    assert base.asked == [b"old", b"none"]
+
+
+def test_after_a_batch_of_very_many_rows_nothing_stale_is_read() -> None:
+    engine = MemoryEngine()
+    overlay = Overlay(engine)
+    overlay.put(Table.LIVE, b"key", b"before")
+    store(engine, overlay.seal())
+    overlay.written()
+    many: Rows = {b"%d" % number: b"" for number in range(MAX_REMEMBERED_ROWS)}
+    overlay.merge({Table.LIVE: many | {b"key": b"after"}})
+    store(engine, overlay.seal())
+    overlay.written()
+    assert overlay.get(Table.LIVE, b"key") == b"after"
+
+
+def test_rows_in_memory_are_bounded() -> None:
+    engine = MemoryEngine()
+    base = Counting(engine)
+    overlay = Overlay(base)
+    value = bytes(RECENT_BYTES // 4)
+    for number in range(16):
+        overlay.put(Table.LIVE, b"%d" % number, value)
+        store(engine, overlay.seal())
+        overlay.written()
+    assert overlay.get(Table.LIVE, b"15") == value
+    assert overlay.get(Table.LIVE, b"0") == value
+    assert base.asked == [b"0"]
