@@ -249,7 +249,11 @@ class ServerConfig:
         for duration in ("grpc_keepalive_min_time", "grpc_keepalive_interval", "grpc_keepalive_timeout"):
             if self.seconds(duration) <= 0:
                 raise ConfigError(f"--{_flag(duration)}: must be positive, not {getattr(self, duration)}")
+        self._check_auth()
 
+    def _check_auth(self) -> None:
+        if self.auth_token != "simple" and not self.auth_token.startswith("jwt,"):
+            raise ConfigError(f"--auth-token: {self.auth_token!r} is neither 'simple' nor 'jwt,...'")
         if not MIN_BCRYPT_COST <= self.bcrypt_cost <= MAX_BCRYPT_COST:
             raise ConfigError(f"--bcrypt-cost: must be from {MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}, not {self.bcrypt_cost}")
 

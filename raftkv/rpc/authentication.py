@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from raftkv.auth.passwords import DEFAULT_COST, Passwords
 from raftkv.auth.tokens import DEFAULT_TTL_S, SimpleTokens
 from raftkv.clock import Clock, unix_time
-from raftkv.errors import ConfigError
 from raftkv.rpc.access import Access
 from raftkv.rpc.auth import Issuer, LogIssuer, SigningIssuer
 from raftkv.server.replica import Replica
@@ -37,7 +36,7 @@ class Authentication:
 def authentication(
     replica: Replica, clock: Clock, options: AuthOptions, *, time_of_day: Callable[[], float] = unix_time
 ) -> Authentication:
-    """Raises ConfigError: --auth-token is not understood, or its keys cannot be read."""
+    """Raises ConfigError: --auth-token says what cannot be, or its keys cannot be read."""
     passwords = Passwords(options.bcrypt_cost)
     kind, _, details = options.token.partition(",")
     if kind == JWT:
@@ -45,8 +44,7 @@ def authentication(
 
         signed = JwtTokens(jwt_options(details), time_of_day)
         return Authentication(Access(replica, signed), passwords, SigningIssuer(replica, signed))
-    if options.token != SIMPLE:
-        raise ConfigError(f"--auth-token: {kind!r} is neither 'simple' nor 'jwt,...'")
+    assert options.token == SIMPLE, "checked with the other settings"
     simple = SimpleTokens(clock.now, options.token_ttl_s)
     replica.machine.auth.tokens = simple
     return Authentication(Access(replica, simple), passwords, LogIssuer(replica))

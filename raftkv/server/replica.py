@@ -276,9 +276,7 @@ class Replica:
 
     # --- requests ----------------------------------------------------------------------------------------------
 
-    def propose(
-        self, body: bytes, request_id: RequestId | None = None, author: Author | None = None
-    ) -> Reply[Any]:
+    def propose(self, body: bytes, request_id: RequestId | None = None, author: Author | None = None) -> Reply[Any]:
         """Sends a command (an encoded body field of command.Command) through the log.
 
         The reply gets the answer, with its header filled, when the command is applied here. `author`: who asks (Call.author);
