@@ -252,7 +252,8 @@ class ServerConfig:
         self._check_auth()
 
     def _check_auth(self) -> None:
-        if self.auth_token != "simple" and not self.auth_token.startswith("jwt,"):
+        kind, comma, _ = self.auth_token.partition(",")
+        if (kind, comma) not in {("simple", ""), ("jwt", ",")}:
             raise ConfigError(f"--auth-token: {self.auth_token!r} is neither 'simple' nor 'jwt,...'")
         if not MIN_BCRYPT_COST <= self.bcrypt_cost <= MAX_BCRYPT_COST:
             raise ConfigError(f"--bcrypt-cost: must be from {MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}, not {self.bcrypt_cost}")

@@ -97,7 +97,7 @@ def jwt_options(text: str) -> JwtOptions:
     try:
         return _with_pair(method, algorithm, private, public, ttl_s)
     except (ValueError, TypeError, jwt.InvalidKeyError) as error:
-        raise ConfigError(f"--{FLAG}: a key for {method} cannot be read: {error}") from error
+        raise ConfigError(f"--{FLAG}: a file holds no key for {method} in PEM form") from error
 
 
 def _with_pair(method: str, algorithm: Algorithm, private: bytes | None, public: bytes | None, ttl_s: float) -> JwtOptions:
