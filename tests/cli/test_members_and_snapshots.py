@@ -15,7 +15,7 @@ from tests.harness.etcd import ETCDCTL, EtcdCluster
 from tests.harness.raftkv import RaftkvCluster
 
 FORMATS = ("simple", "json", "fields", "table")
-ID = re.compile(rb"[0-9a-f]{13,16}\b|\d{15,20}")
+ID = re.compile(rb" *(?:\b[0-9a-f]{11,16}\b|\b\d{13,20}\b)")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_members_are_added_updated_and_removed_as_etcdctl_says_it(raftkv: Shell,
 
 def sorted_members(output: bytes) -> bytes:
     """The order of members is that of their ids."""
-    return b",".join(sorted(output.split(b",")))
+    return b" ".join(sorted(re.split(rb'[,"\\[\\]]', output)))
 
 
 @pytest.mark.parametrize("write_out", FORMATS)

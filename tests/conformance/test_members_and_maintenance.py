@@ -5,7 +5,6 @@ which then cannot be reached there; HashKV at the compacted revision itself is r
 Downgrade ENABLE runs into a timeout in 3.5.1, and MemberUpdate makes a learner forget that it is one.
 """
 
-
 import pytest
 from google.protobuf.message import Message
 
@@ -17,7 +16,7 @@ from tests.harness.cluster import Cluster
 from tests.harness.etcd import EtcdCluster
 from tests.harness.raftkv import RaftkvCluster
 
-BAD_URLS = (
+BAD_URLS: tuple[list[str], ...] = (
     [],
     ["x"],
     ["http://a"],
@@ -40,7 +39,7 @@ class Asked:
         self._caller: Caller = cluster.leader().caller
         self.answers: list[str] = []
         members = self._caller.ask(rpc.MemberListRequest(linearizable=True)).members
-        self._names = {member.ID: f"member {member.name}" for member in members}
+        self._names: dict[int, str] = {member.ID: f"member {member.name}" for member in members}
         self.urls = {url: f"url of {member.name}" for member in members for url in (*member.peerURLs, *member.clientURLs)}
 
     def ask(self, request: Message) -> Message | Failure:
