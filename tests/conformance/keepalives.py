@@ -2,14 +2,13 @@
 
 import queue
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import grpc
 
 from raftkv.errors import Code
 from raftkv.pb import rpc
 from tests.harness.calls import CHANNEL_OPTIONS, Failure
-
-PATIENCE_S = 10.0
 
 
 class RawKeepAlive:
@@ -18,7 +17,7 @@ class RawKeepAlive:
     def __init__(self, endpoint: str, metadata: Mapping[str, str] | None = None) -> None:
         self._channel = grpc.insecure_channel(endpoint, options=CHANNEL_OPTIONS)
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        method = self._channel.stream_stream("/etcdserverpb.Lease/LeaseKeepAlive")
+        method: Any = self._channel.stream_stream("/etcdserverpb.Lease/LeaseKeepAlive")
         self._answers = method(self._sent(), metadata=tuple((metadata or {}).items()), wait_for_ready=True)
 
     def send(self, *ids: int) -> None:
