@@ -18,10 +18,9 @@ PATIENCE_S = 30.0
 
 
 class Conversation:
-    """A context manager; the process never outlives it."""
+    """Any program. A context manager; the process never outlives it."""
 
-    def __init__(self, program: Sequence[str], endpoints: Sequence[str], *arguments: str) -> None:
-        command = [*program, f"--endpoints={','.join(endpoints)}", *arguments]
+    def __init__(self, command: Sequence[str]) -> None:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
@@ -68,3 +67,10 @@ class Conversation:
         if self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
+
+
+class CommandLine(Conversation):
+    """One of PROGRAMS, told where the cluster is."""
+
+    def __init__(self, program: Sequence[str], endpoints: Sequence[str], *arguments: str) -> None:
+        super().__init__([*program, f"--endpoints={','.join(endpoints)}", *arguments])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from raftkv.client import BlockingClient
-from tests.cli.conversation import PROGRAMS, RAFTKV, Conversation
+from tests.cli.conversation import PROGRAMS, RAFTKV, CommandLine
 from tests.client.targets import OPTIONS, TARGETS
 from tests.harness.cluster import Cluster
 
@@ -35,9 +35,9 @@ def revoke_all(client: BlockingClient) -> None:
 def test_lock_is_handed_over_between_raftkv_and_etcdctl(
     cluster: Cluster, client: BlockingClient, first: str, second: str
 ) -> None:
-    with Conversation(PROGRAMS[first], cluster.endpoints, "lock", "handed") as holding:
+    with CommandLine(PROGRAMS[first], cluster.endpoints, "lock", "handed") as holding:
         holding.read_until(b"handed/")
-        with Conversation(PROGRAMS[second], cluster.endpoints, "lock", "handed") as waiting:
+        with CommandLine(PROGRAMS[second], cluster.endpoints, "lock", "handed") as waiting:
             while client.range("handed/", prefix=True, count_only=True).count < 2:
                 pass
             assert holding.end(signal.SIGINT)[0] == 0
@@ -48,7 +48,7 @@ def test_lock_is_handed_over_between_raftkv_and_etcdctl(
 
 def test_program_runs_while_the_lock_is_held_and_gives_its_exit_code(cluster: Cluster, client: BlockingClient) -> None:
     script = "env | grep ETCD_LOCK_; echo $RAFTKV_TOKEN; exit 7"
-    with Conversation(RAFTKV, cluster.endpoints, "lock", "job", "--", "sh", "-c", script) as holding:
+    with CommandLine(RAFTKV, cluster.endpoints, "lock", "job", "--", "sh", "-c", script) as holding:
         code, output, complaint = holding.end()
     assert (code, complaint) == (7, b"")
     match = re.fullmatch(rb"ETCD_LOCK_KEY=job/[0-9a-f]+\nETCD_LOCK_REV=(\d+)\n(\d+)@[0-9a-f]+\n", output)
@@ -58,7 +58,7 @@ def test_program_runs_while_the_lock_is_held_and_gives_its_exit_code(cluster: Cl
 
 
 def test_program_that_cannot_be_found_leaves_nothing_behind(cluster: Cluster, client: BlockingClient) -> None:
-    with Conversation(RAFTKV, cluster.endpoints, "lock", "job", "no-such-program") as holding:
+    with CommandLine(RAFTKV, cluster.endpoints, "lock", "job", "no-such-program") as holding:
         complaint = b'Error: exec: "no-such-program": executable file not found in $PATH\n'
         assert holding.end() == (1, b"", complaint)
     assert client.range("job/", prefix=True).count == 0
@@ -72,7 +72,7 @@ def test_program_and_its_children_are_ended_when_the_lease_is_lost(
     script = (
         "trap '' TERM; (trap 'echo child ended; exit' TERM; echo begun; while :; do sleep 0.05; done) & wait; wait; sleep 60"
     )
-    with Conversation(RAFTKV, cluster.endpoints, *command, "--grace", "300ms", "--", "sh", "-c", script) as holding:
+    with CommandLine(RAFTKV, cluster.endpoints, *command, "--grace", "300ms", "--", "sh", "-c", script) as holding:
         holding.read_until(b"begun")
         revoke_all(client)
         code, output, complaint = holding.end()
@@ -83,7 +83,7 @@ def test_program_and_its_children_are_ended_when_the_lease_is_lost(
 
 def test_signals_reach_the_program(cluster: Cluster, client: BlockingClient) -> None:
     script = "trap 'echo told; exit 3' TERM; echo begun; while :; do sleep 0.05; done"
-    with Conversation(RAFTKV, cluster.endpoints, "lock", "signalled", "--", "sh", "-c", script) as holding:
+    with CommandLine(RAFTKV, cluster.endpoints, "lock", "signalled", "--", "sh", "-c", script) as holding:
         holding.read_until(b"begun")
         code, output, _ = holding.end(signal.SIGTERM)
     assert (code, output) == (3, b"begun\ntold\n")
@@ -93,7 +93,7 @@ def test_signals_reach_the_program(cluster: Cluster, client: BlockingClient) -> 
 def test_interrupt_while_waiting_withdraws(cluster: Cluster, client: BlockingClient) -> None:
     with (
         client.lock("taken"),
-        Conversation(RAFTKV, cluster.endpoints, "lock", "taken", "--", "echo", "never") as waiting,
+        CommandLine(RAFTKV, cluster.endpoints, "lock", "taken", "--", "echo", "never") as waiting,
     ):
         while client.range("taken/", prefix=True, count_only=True).count < 2:
             pass
@@ -102,11 +102,11 @@ def test_interrupt_while_waiting_withdraws(cluster: Cluster, client: BlockingCli
 
 
 def test_leader_is_elected_observed_and_followed(cluster: Cluster, client: BlockingClient) -> None:
-    with Conversation(RAFTKV, cluster.endpoints, "elect", "scheduler", "--listen") as listening:
-        with Conversation(PROGRAMS["etcdctl"], cluster.endpoints, "elect", "scheduler", "node-1") as leading:
+    with CommandLine(RAFTKV, cluster.endpoints, "elect", "scheduler", "--listen") as listening:
+        with CommandLine(PROGRAMS["etcdctl"], cluster.endpoints, "elect", "scheduler", "node-1") as leading:
             leading.read_until(b"\nnode-1\n")
             listening.read_until(b"\nnode-1\n")
-            with Conversation(RAFTKV, cluster.endpoints, "elect", "scheduler", "node-2", "--", "cat") as next_one:
+            with CommandLine(RAFTKV, cluster.endpoints, "elect", "scheduler", "node-2", "--", "cat") as next_one:
                 while client.range("scheduler/", prefix=True, count_only=True).count < 2:
                     pass
                 leading.end(signal.SIGINT)
@@ -126,5 +126,5 @@ def test_leader_is_elected_observed_and_followed(cluster: Cluster, client: Block
     ],
 )
 def test_arguments_that_cannot_be(tmp_path: Path, arguments: tuple[str, ...], complaint: bytes) -> None:
-    with Conversation(RAFTKV, ["127.0.0.1:1"], *arguments) as command:
+    with CommandLine(RAFTKV, ["127.0.0.1:1"], *arguments) as command:
         assert command.end() == (2, b"", complaint)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from raftkv.client import BlockingClient, Delete, Put
-from tests.cli.conversation import PROGRAMS, RAFTKV, Conversation
+from tests.cli.conversation import PROGRAMS, RAFTKV, CommandLine
 from tests.client.targets import OPTIONS, TARGETS
 from tests.harness.cluster import Cluster
 
@@ -62,7 +62,7 @@ def test_watch_prints_what_etcdctl_prints(cluster: Cluster, client: BlockingClie
     )
     printed = {}
     for name, program in PROGRAMS.items():
-        with Conversation(program, cluster.endpoints, *options) as watching:
+        with CommandLine(program, cluster.endpoints, *options) as watching:
             mark = next(
                 mark
                 for mark, use in zip(END, (write_out in {"fields", "protobuf"}, write_out == "json", True), strict=True)
@@ -77,7 +77,7 @@ def test_watch_prints_what_etcdctl_prints(cluster: Cluster, client: BlockingClie
 def test_watch_runs_a_program_for_each_event(cluster: Cluster, client: BlockingClient) -> None:
     first = str(make_history(client))
     script = 'printf "%s %s %s," $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE; test $ETCD_WATCH_KEY != \'"zend"\''
-    with Conversation(RAFTKV, cluster.endpoints, "watch", "a", "zz", "--rev", first, "--", "sh", "-c", script) as watching:
+    with CommandLine(RAFTKV, cluster.endpoints, "watch", "a", "zz", "--rev", first, "--", "sh", "-c", script) as watching:
         code, output, complaint = watching.end()
     assert b'"PUT" "a1" "v",' in output
     assert rb'"PUT" "a1" "w\"\n",' in output
@@ -90,7 +90,7 @@ def quoted(script: str) -> str:
 
 
 def test_interactive_watch_takes_watches_and_progress_and_complains(cluster: Cluster, client: BlockingClient) -> None:
-    with Conversation(RAFTKV, cluster.endpoints, "watch", "-i") as watching:
+    with CommandLine(RAFTKV, cluster.endpoints, "watch", "-i") as watching:
         watching.say(b"watch k1")
         watching.say(b"watch 'k 2' --prev-kv -- echo changed")
         watching.say(b"progress")
@@ -116,7 +116,7 @@ def test_interactive_watch_takes_watches_and_progress_and_complains(cluster: Clu
 def test_watch_of_what_is_compacted_fails(cluster: Cluster, client: BlockingClient) -> None:
     make_history(client)
     client.compact(client.put("k", "v").header.revision)
-    with Conversation(RAFTKV, cluster.endpoints, "watch", "a1", "--rev", "1") as watching:
+    with CommandLine(RAFTKV, cluster.endpoints, "watch", "a1", "--rev", "1") as watching:
         assert watching.end() == (1, b"", b"Error: etcdserver: mvcc: required revision has been compacted\n")
 
 
@@ -144,7 +144,7 @@ def test_lease_is_granted_renewed_until_it_is_gone_and_revoked(cluster: Cluster,
     match = re.fullmatch(rb"lease ([0-9a-f]{16}) granted with TTL\(2s\)\n", granted)
     assert match is not None
     identity = match[1].decode()
-    with Conversation(RAFTKV, cluster.endpoints, "lease", "keep-alive", identity) as keeping:
+    with CommandLine(RAFTKV, cluster.endpoints, "lease", "keep-alive", identity) as keeping:
         renewed = b"lease %s keepalived with TTL(2)\n" % match[1]
         keeping.read_until(renewed * 3)
         assert ask("raftkv", cluster, "lease", "revoke", identity) == (0, b"lease %s revoked\n" % match[1])
