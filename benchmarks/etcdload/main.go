@@ -35,7 +35,7 @@ var (
 func operations() []string {
 	return []string{
 		"put", "range", "srange", "txn", "mixed", "scan", "count", "page",
-		"load", "watch", "fanout", "reach", "fanout", "reach", "keepalive", "storm", "lock", "gap",
+		"load", "watch", "fanout", "reach", "keepalive", "storm", "lock", "gap",
 	}
 }
 
@@ -64,10 +64,6 @@ func main() {
 		load(dial(), rec)
 	case "watch":
 		watch(dial(), rec)
-	case "fanout":
-		fanout(dial(), rec)
-	case "reach":
-		reach(dial(), rec)
 	case "fanout":
 		fanout(dial(), rec)
 	case "reach":

@@ -32,8 +32,6 @@ PATIENCE_SECONDS: Final = 0.002
 """How long a PING's answer waits for an answer that is in the making: Go's clients send a PING with nearly every lone request."""
 SHARED_BODY_BYTES: Final = 16 * 1024
 """Messages above this size are not copied for each who gets them."""
-SHARED_BODY_BYTES: Final = 16 * 1024
-"""Messages above this size are not copied for each who gets them."""
 FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to collect the last bytes."""
 
@@ -245,20 +243,6 @@ class GrpcProtocol(asyncio.Protocol):
         if not stream.headers_sent:
             self._outbox.headers(stream, self.blocks.headers)
         self._outbox.data(stream, framed(message))
-        self._flush_soon()
-
-    def send_each(self, stream: Stream, body: bytes, tails: list[bytes]) -> None:
-        """Messages that differ only in their equally long tails. Where they are large they share the body."""
-        outbox = self._outbox
-        if not stream.headers_sent:
-            outbox.headers(stream, self.blocks.headers)
-        prefix = frame_prefix(len(body) + len(tails[0]))
-        if len(body) < SHARED_BODY_BYTES:
-            outbox.data(stream, (prefix + body).join((b"", *tails)))
-        else:
-            for tail in tails:
-                for piece in (prefix, body, tail):
-                    outbox.data(stream, piece)
         self._flush_soon()
 
     def send_each(self, stream: Stream, body: bytes, tails: list[bytes]) -> None:

@@ -4,11 +4,15 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from raftkv.apply.command import COMPACT, body
+from raftkv.apply.command import CHANGE_MEMBER, COMPACT, body
 from raftkv.errors import RequestError
 from raftkv.pb import rpc
+from raftkv.pb.command import ChangeMember
+from raftkv.rpc.guard import LEARNER_METHODS
 from raftkv.watch import WatchStream
-from tests.server.replicas import Cluster, Node, insist, simulate
+from tests.server.replicas import Cluster, Node, insist, simulate, until
+
+WATCH = "/etcdserverpb.Watch/Watch"
 
 
 class Watcher:
@@ -47,6 +51,24 @@ def test_every_node_tells_the_same() -> None:
         assert [revision for revision, _ in watchers[0].events] == list(range(2, 62))
         assert watchers[0].events == watchers[1].events == watchers[2].events
         assert {response.header.member_id for response in watchers[2].responses} == {3}
+
+    simulate(scenario)
+
+
+def test_learners_tell_what_voters_tell() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        leader = await cluster.leader()
+        member = rpc.Member(ID=4, name="n4", peerURLs=["http://n4:1"], isLearner=True)
+        addition = ChangeMember(action=ChangeMember.ADD, member=member)
+        await leader.replica.propose_change(body(CHANGE_MEMBER, addition.SerializeToString()))
+        await leader.put("before", "v")
+        learner = cluster.add(4)
+        await until(lambda: learner.replica.is_learner)
+        watcher = Watcher(learner, start_revision=1)
+        await leader.put("after", "v")
+        await cluster.agree()
+        assert watcher.events == [(2, "before"), (3, "after")]
+        assert WATCH in LEARNER_METHODS
 
     simulate(scenario)
 
