@@ -75,7 +75,9 @@ def read_all(text: str) -> Iterator[Any]:
             if not stack or CLOSING[stack[-1][0]] != token:
                 raise HistoryError(f"line {_line(text, place)}: {token!r} closes nothing")
             bracket, outer, begun = stack.pop()
-            value = _collection(bracket, forms, _line(text, begun))
+            if bracket == "{" and len(forms) % 2:
+                raise HistoryError(f"line {_line(text, begun)}: a map with a key that has no value")
+            value = _collection(bracket, forms)
             forms = outer
         elif kind == "discard":
             forms.append(DISCARD)
@@ -130,10 +132,8 @@ def _unescape(match: re.Match[str]) -> str:
     return chr(int(code[1:], 16)) if len(code) == 5 else ESCAPES.get(code, code)
 
 
-def _collection(bracket: str, forms: list[Any], line: int) -> Any:
+def _collection(bracket: str, forms: list[Any]) -> Any:
     if bracket == "{":
-        if len(forms) % 2:
-            raise HistoryError(f"line {line}: a map with a key that has no value")
         return dict(zip(map(_key, forms[::2]), forms[1::2], strict=True))
     if bracket == "#{":
         return frozenset(map(_key, forms))
