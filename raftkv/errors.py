@@ -678,6 +678,14 @@ class HeldAlreadyError(RecipeError):
         self.name = name
 
 
+class ForeignKeyError(RecipeError):
+    """Among the keys of those who wait there is one without a lease: data, where only locks belong. Nobody would take it away."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(f"{key!r} is no waiter's key, for it hangs on no lease: keep data away from the names of locks")
+        self.key = key
+
+
 class NotAcquiredError(RecipeError):
     """Somebody else holds it, and the caller did not want to wait."""
 

@@ -7,7 +7,7 @@ async with lock as held: ...         released at the end; cancelled in the middl
 import asyncio
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from raftkv.errors import LostError, NotAcquiredError, SessionExpiredError
 from raftkv.recipes.held import Held
@@ -29,13 +29,14 @@ async def take_turn(
     Raises:
         NotAcquiredError: somebody is before, and the caller does not want to wait.
         LostError: the session or the key was lost.
+        ForeignKeyError: a key without a lease is before, which nobody would ever take away.
     """
     store = session.store
     entering = session.start(insist(lambda: enter(store, ahead, key, session.lease, value)))
     try:
         return await _stand(session, name, entering, ahead, blocking=blocking)
     except BaseException as error:
-        await session.undo(_take_back(session, entering, key))
+        await session.undo(take_back(session, entering, key))
         if isinstance(error, SessionExpiredError):
             raise LostError(name, "its key was deleted while it waited") from error
         raise
@@ -46,14 +47,15 @@ async def _stand(session: Session, name: str, entering: "asyncio.Task[Entry]", a
     if not entry.first:
         if not blocking:
             raise NotAcquiredError(name)
-        await session.run(name, wait_for_turn(session.store, ahead, entry.place))
+        await session.run(name, wait_for_turn(session.store, ahead, entry.place, only_leased=True))
     return entry.place
 
 
-async def _take_back(session: Session, entering: "asyncio.Task[Entry]", key: bytes) -> None:
-    """Only when `enter` has ended can what it did be undone."""
-    await asyncio.wait([entering])
-    await insist(lambda: withdraw(session.store, key))
+async def take_back(session: Session, putting: "asyncio.Task[Any]", *keys: bytes) -> None:
+    """Deletes keys of this caller alone. Only when what puts them has ended can it be undone."""
+    await asyncio.wait([putting])
+    for key in keys:
+        await insist(lambda key=key: withdraw(session.store, key))  # type: ignore[misc] # bound now
 
 
 class Acquirable(ABC, Generic[AnyHeld]):
@@ -95,8 +97,8 @@ class Acquirable(ABC, Generic[AnyHeld]):
         self._sessions.refuse_reentry(self._identity, self.name, owner)
         seconds = self._timeout if timeout is None else timeout
         async with asyncio.timeout(seconds):
-            session = await self._sessions.get(self._ttl)
-            held = await self._acquire(session, blocking=self._blocking if blocking is None else blocking)
+            wait = self._blocking if blocking is None else blocking
+            held = await self._sessions.use(self._ttl, lambda session: self._acquire(session, blocking=wait))
         self._sessions.holds(self._identity, owner)
         held.ended.add_callback(lambda: self._sessions.holds_no_more(self._identity, owner))
         return held

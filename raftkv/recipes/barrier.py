@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 
 from raftkv.errors import LostError
-from raftkv.recipes.acquisition import DEFAULT_TTL_S
+from raftkv.recipes.acquisition import DEFAULT_TTL_S, take_back
 from raftkv.recipes.held import Held
 from raftkv.recipes.line import Place
 from raftkv.recipes.requests import created_at, delete, found, get, last_created_before, none_under, one, put, txn, under
@@ -76,18 +76,21 @@ class DoubleBarrier:
     async def enter(self) -> Held:
         """Returns when all are there. Who gives up before that leaves no trace. Raises TimeoutError, LostError."""
         async with asyncio.timeout(self._timeout):
-            session = await self._sessions.get(self._ttl)
-            key = session.key(self._inside)
+            return await self._sessions.use(self._ttl, self._enter)
+
+    async def _enter(self, session: Session) -> Held:
+        key = session.key(self._inside)
+        while True:
             entering = session.start(insist(lambda: self._come_in(session, key)))
             try:
-                place = await session.wait(self.name, entering)
-                began = await session.run(self.name, self._all_there(place))
+                came = await session.wait(self.name, entering)
+                if isinstance(came, Place):
+                    self._began[came.revision] = await session.run(self.name, self._all_there(came))
+                    return Held(self.name, session, came)
             except BaseException:
-                entering.cancel()
-                await session.undo(insist(lambda: session.store.txn(txn([], [delete(key)]))))
+                await session.undo(take_back(session, entering, key))
                 raise
-        self._began[place.revision] = began
-        return Held(self.name, session, place)
+            await session.run(self.name, changed(session.store, self._ready, b"", came, DELETES))
 
     async def leave(self, held: Held) -> None:
         """Returns when all have left who were in. Raises TimeoutError."""
@@ -105,19 +108,19 @@ class DoubleBarrier:
     ) -> None:
         await self.leave(self._places.pop(asyncio.current_task()))
 
-    async def _come_in(self, session: Session, key: bytes) -> Place:
-        """Into the round that has not begun yet; whoever completes it says so."""
+    async def _come_in(self, session: Session, key: bytes) -> Place | int:
+        """Into the round that has not begun yet; the revision in which there was none, if others are still in one."""
         store = session.store
+        everybody = [get(one(self._ready)), get(one(key))]
         while True:
-            everybody = [get(one(self._ready)), get(one(key))]
             response = await store.txn(txn([created_at(self._ready, 0)], [put(key, b"", session.lease)], everybody))
             if response.succeeded:
                 return Place(key, response.header.revision)
-            ready, own = (answer.response_range.kvs for answer in response.responses)
-            if own:
-                return Place(key, own[0].create_revision)
-            if ready and not (await self._begin_afresh()):
-                await changed(store, self._ready, b"", response.header.revision, DELETES)
+            own = found(response, 1)
+            if own is not None:
+                return Place(key, own.create_revision)
+            if not await self._begin_afresh():
+                return response.header.revision
 
     async def _begin_afresh(self) -> bool:
         """Ends a round in which nobody is any more."""

@@ -16,7 +16,7 @@ themselves. Layout as in etcd's concurrency package: this line and etcd's client
 from contextlib import aclosing, suppress
 from typing import NamedTuple
 
-from raftkv.errors import CompactedError, SessionExpiredError
+from raftkv.errors import CompactedError, ForeignKeyError, SessionExpiredError
 from raftkv.pb import kv, rpc
 from raftkv.recipes.protocol import KV
 from raftkv.recipes.requests import created_at, delete, first_created, found, get, last_created_before, one, put, txn
@@ -56,12 +56,14 @@ async def enter(store: KV, prefix: bytes, key: bytes, lease: int, value: bytes =
     return Entry(place, response.header, before, oldest is None or oldest.create_revision == place.revision)
 
 
-async def wait_for_turn(store: KV, prefix: bytes, place: Place) -> rpc.ResponseHeader:
+async def wait_for_turn(store: KV, prefix: bytes, place: Place, *, only_leased: bool = False) -> rpc.ResponseHeader:
     """Returns when nobody is before this place; the header is of the read that found it so, and found the place still held.
 
-    `prefix`: those who count, which may be fewer than the whole line.
+    `prefix`: those who count, which may be fewer than the whole line. `only_leased`: refuse to wait for a key that hangs on no
+    lease, for it is no waiter's.
 
     Raises:
+        ForeignKeyError: there is such a key.
         SessionExpiredError: the place was lost while waiting.
     """
     while True:
@@ -71,6 +73,8 @@ async def wait_for_turn(store: KV, prefix: bytes, place: Place) -> rpc.ResponseH
             raise SessionExpiredError
         if before is None:
             return response.header
+        if only_leased and not before.lease:
+            raise ForeignKeyError(before.key)
         await gone(store, before, response.header.revision)
 
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from raftkv.errors import CompactedError
 from raftkv.pb import kv, rpc
-from raftkv.recipes.acquisition import DEFAULT_TTL_S, Acquirable
+from raftkv.recipes.acquisition import DEFAULT_TTL_S, Acquirable, take_back
 from raftkv.recipes.held import Held
 from raftkv.recipes.line import Place
-from raftkv.recipes.requests import created_at, delete, get, one, prefix_end, put, txn, under
+from raftkv.recipes.requests import created_at, get, one, prefix_end, put, txn, under
 from raftkv.recipes.session import Session, insist
 from raftkv.recipes.sessions import Sessions
 
@@ -48,8 +48,7 @@ class Joining(Acquirable[Seat]):
         try:
             place = await session.wait(self.name, joining)
         except BaseException:
-            joining.cancel()
-            await session.undo(insist(lambda: session.store.txn(txn([], [delete(key)]))))
+            await session.undo(take_back(session, joining, key))
             raise
         return Seat(self.name, session, place)
 

@@ -119,16 +119,18 @@ class Queue:
     async def claim(self, *, timeout: float | None = None) -> Job:  # noqa: ASYNC109 # as get
         """As `take`, to be ended by hand: with `done` or `release` of what comes back."""
         async with asyncio.timeout(timeout):
-            session = await self._sessions.get(self._ttl)
-            job = await self._first(session)
-            if job is not None:
-                return job
-            place = await take_turn(session, self.name, session.key(self._line), self._line)
-            waiting = Held(self.name, session, place)
-            try:
-                return await self._next(session, waiting)
-            finally:
-                await waiting.release()
+            return await self._sessions.use(self._ttl, self._claim_or_wait)
+
+    async def _claim_or_wait(self, session: Session) -> Job:
+        job = await self._first(session)
+        if job is not None:
+            return job
+        place = await take_turn(session, self.name, session.key(self._line), self._line)
+        waiting = Held(self.name, session, place)
+        try:
+            return await self._next(session, waiting)
+        finally:
+            await waiting.release()
 
     async def _next(self, session: Session, waiting: Held) -> Job:
         """The first in the line waits for an item."""

@@ -78,6 +78,10 @@ class Session:
         if self.lost.is_set():
             raise LostError(name, self.lost_reason)
 
+    def expired(self) -> None:
+        """Somebody has found the lease gone."""
+        self._lose("its lease was revoked or ran out")
+
     async def close(self) -> None:
         """Ends the lease, and with it every key of the session. Idempotent."""
         if self._closed:
@@ -161,7 +165,7 @@ class Session:
                 due = self._loop.time() + self.ttl / RETRY_PART
                 continue
             if remaining <= 0:
-                self._lose("its lease was revoked or ran out")
+                self.expired()
                 return
             self._deadline = sent + remaining
             due = sent + remaining / RENEW_PART
@@ -188,7 +192,6 @@ class Session:
         self._renewing.cancel()
         for errand in self._errands:
             errand.cancel()
-        self.at_risk.set()
         self.lost.set()
 
 

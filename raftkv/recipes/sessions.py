@@ -5,11 +5,14 @@ whoever asks next gets a new one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from raftkv.errors import ClientClosedError, HeldAlreadyError
+from raftkv.errors import ClientClosedError, HeldAlreadyError, LeaseNotFoundError
 from raftkv.recipes.protocol import KV
 from raftkv.recipes.session import Session, open_session
+
+Result = TypeVar("Result")
 
 
 class Sessions:
@@ -38,6 +41,15 @@ class Sessions:
                     raise ClientClosedError
                 session = self._sessions[ttl] = await open_session(self.store, ttl)
             return session
+
+    async def use(self, ttl: float, work: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Does something with an open session: with a new one, if the lease turns out to be gone that nobody has missed yet."""
+        while True:
+            session = await self.get(ttl)
+            try:
+                return await work(session)
+            except LeaseNotFoundError:
+                session.expired()
 
     def _look_alive(self) -> None:
         alive = self._life()

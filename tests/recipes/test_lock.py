@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from raftkv.errors import HeldAlreadyError, LostError, NotAcquiredError
+from raftkv.errors import ForeignKeyError, HeldAlreadyError, LostError, NotAcquiredError
 from raftkv.pb import rpc
 from raftkv.recipes.held import Token, verify
 from raftkv.recipes.lock import Lock
@@ -298,3 +298,24 @@ def test_a_token_goes_through_text_and_pickle() -> None:
         assert copy.key == token.key
     with pytest.raises(ValueError, match="no token"):
         Token.decode("17")
+
+
+def test_data_among_the_waiters_is_an_error_and_not_an_endless_wait() -> None:
+    async def scenario(cluster: MemoryCluster) -> None:
+        cluster.txn(rpc.TxnRequest(success=[put(b"job/step", b"17")]))
+        async with client(cluster) as one:
+            with pytest.raises(ForeignKeyError, match="job/step"):
+                await Lock(one, "job").acquire()
+            assert cluster.keys() == [b"job/step"]
+
+    simulate(scenario)
+
+
+def test_a_lease_that_is_gone_unnoticed_is_replaced() -> None:
+    async def scenario(cluster: MemoryCluster) -> None:
+        async with client(cluster) as one:
+            cluster.revoke((await one.get(10.0)).lease)
+            async with Lock(one, "job") as held:
+                assert await held.verify()
+
+    simulate(scenario)
