@@ -43,7 +43,6 @@ class Watch:
         self.settings = settings
         self.replica = replica
         replica.watches.fragment_bytes = settings.fragment_bytes
-        replica.access_changed = self.recheck
         self.leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, settings.election_timeout_s)
         self.conversations: set[_Conversation] = set()
 

@@ -120,9 +120,6 @@ class Replica:
         """Called at the end of every turn: its answers are all given."""
         self.rng = parts.rng
         """Dice that fall otherwise at every start."""
-        self.access_changed: Callable[[], None] = lambda: None
-        """Called when users, roles or permissions have changed."""
-        self._known_access = parts.machine.auth.revision
         self._leader_waiter: Future[None] | None = None
         self._raft = parts.raft
         self._clock = parts.clock
@@ -525,7 +522,6 @@ class Replica:
         if not self._applier.run():
             return
         self.watches.publish()
-        self._notice_access()
         applied = self.machine.applied_index
         self._raft.applied_to(applied)
         self._reads.applied(applied)
@@ -563,11 +559,6 @@ class Replica:
         self._leader_asks.retry()
         self.wake()
 
-    def _notice_access(self) -> None:
-        if (revision := self.machine.auth.revision) != self._known_access:
-            self._known_access = revision
-            self.access_changed()
-
     def _notice_leader(self) -> None:
         if (leader := self._raft.leader) != self._leader:
             self._leader = leader
@@ -600,7 +591,6 @@ class Replica:
         self._compacted_at = persist.snapshot.index
         self._incoming.installed()
         self.watches.resume()
-        self._notice_access()
         self._members_changed()
         self._synced(persist)
 
