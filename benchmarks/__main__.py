@@ -13,6 +13,7 @@ from benchmarks.chart import latency_chart
 from benchmarks.failover import run_failovers
 from benchmarks.figures import Figures
 from benchmarks.load import LoadFailedError, ToolMissingError, build
+from benchmarks.locks import run_locks
 from benchmarks.report import document, tables
 from benchmarks.rounds import run_rounds, workloads
 from benchmarks.saturation import Point, run_saturation
@@ -30,7 +31,7 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 CHART = ROOT / "docs" / "latency.svg"
 TARGETS: dict[str, type[Cluster]] = {"etcd": EtcdCluster, "raftkv": RaftkvCluster}
 OPERATIONS = ("put", "range", "srange", "txn", "mixed", "scan", "count", "page", "keepalive")
-PARTS = ("rounds", "failover", "scale", "storm", "watches", "offered")
+PARTS = ("rounds", "failover", "scale", "storm", "watches", "locks", "offered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def _measure(bench: Bench, plan: Plan, parts: Sequence[str], operations: Sequenc
                 run_scale(bench, keys=plan.keys, seconds=plan.seconds)
             elif part == "storm":
                 run_storms(bench, rounds=plan.rounds)
+            elif part == "locks":
+                run_locks(bench, rounds=plan.rounds, seconds=plan.seconds)
             elif part == "watches":
                 run_watches(bench, rounds=plan.rounds, seconds=plan.seconds)
             else:
