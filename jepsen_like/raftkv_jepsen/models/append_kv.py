@@ -55,6 +55,18 @@ class AppendKV(Model):
     def leads_to(self, state: State, goal: State) -> bool:
         return bool(goal.startswith(state))
 
+    def demands(self, required: Sequence[tuple[Action, int]], optional: Sequence[Action]) -> dict[Action, int] | None:
+        """A put matters to gets that begin with it, an append to gets that contain it; unseen, either may as well never happen."""
+        gets = [(action[1], place) for action, place in reversed(required) if action[0] == GET]
+        until: dict[Action, int] = {}
+        for action in set(optional):
+            kind, text = action
+            saw = (place for seen, place in gets if (seen.startswith(text) if kind == PUT else text in seen))
+            last = next(saw, None)
+            if last is not None:
+                until[action] = last
+        return until
+
     def needs(self, action: Action) -> State:
         return action[1] if action[0] == GET else ANY
 
