@@ -5,7 +5,7 @@ from benchmarks.figures import Quantity, Row
 from benchmarks.load import LoadFailedError
 
 CONTENDERS = (2, 8)
-HAND_OVERS = Quantity("Lock handed over", "/s")
+HAND_OVERS = Quantity("Lock handed over", "/s", more_is_better=True)
 
 
 def run_locks(bench: Bench, *, rounds: int, seconds: float) -> None:
