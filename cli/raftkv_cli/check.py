@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from raftkv.errors import RaftKVError
-from raftkv.pb import rpc
 from raftkv_cli.command import Group
 from raftkv_cli.session import Session, with_session
 
@@ -139,8 +138,6 @@ def datascale(session: Session, /, *, load: str, prefix: str, auto_compact: bool
 
 async def _clean_up(session: Session, client: "Client", load: "Load", *, compact: bool, defragment: bool) -> None:
     """Deletes what was written; what the check found is said even where that fails."""
-    from raftkv.client import Method, Repeat  # noqa: PLC0415 - see the head of raftkv_cli.session
-
     try:
         deleted = await client.delete(load.prefix, prefix=True, timeout=inf)
     except RaftKVError as error:
@@ -152,10 +149,9 @@ async def _clean_up(session: Session, client: "Client", load: "Load", *, compact
         await client.compact(revision, physical=True, timeout=inf)
         click.echo(f"Compacted with revision {revision}")
     if defragment:
-        defragment_method = Method("/etcdserverpb.Maintenance/Defragment", rpc.DefragmentResponse, Repeat.ALWAYS)
         for endpoint in session.settings.endpoint_list():
             click.echo(f'Defragmenting "{endpoint}"')
-            await client.call(defragment_method, rpc.DefragmentRequest(), endpoint=endpoint, timeout=inf)
+            await client.defragment(endpoint, timeout=inf)
             click.echo(f'Defragmented "{endpoint}"')
 
 

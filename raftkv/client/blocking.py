@@ -9,6 +9,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from raftkv.client.blocking_iteration import blocking_iterator
 from raftkv.client.blocking_lease import BlockingLease
 from raftkv.client.blocking_recipes import (
     BlockingBarrier,
@@ -182,6 +183,7 @@ class BlockingClient:
     defragment = _blocking(Client.defragment)
     hash_kv = _blocking(Client.hash_kv)
     downgrade = _blocking(Client.downgrade)
+    snapshot = _made_of(Client.snapshot, blocking_iterator)
     sync_endpoints = _blocking(Client.sync_endpoints)
     alarms = _blocking(Client.alarms)
     alarm_disarm = _blocking(Client.alarm_disarm)

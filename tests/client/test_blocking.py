@@ -1,6 +1,7 @@
 """The blocking twin: its own, that is what does not follow from the asyncio client by construction."""
 
 import asyncio
+import hashlib
 import inspect
 import subprocess
 import sys
@@ -46,6 +47,16 @@ def test_calls_answer_and_raise(endpoint: str, prefix: str) -> None:
         assert found.value == b"v"
         with pytest.raises(EmptyKeyError):
             client.put("", "v")
+
+
+def test_snapshot_is_read_piece_by_piece_and_may_be_left_early(endpoint: str) -> None:
+    with BlockingClient(endpoint, timeout=20.0) as client:
+        *pieces, last = client.snapshot()
+        digest = hashlib.sha256(b"".join(piece.blob for piece in pieces)).digest()
+        assert digest == last.blob
+        for piece in client.snapshot():
+            assert piece.blob
+            break
 
 
 def test_closed_client_refuses_calls(endpoint: str) -> None:
