@@ -21,7 +21,8 @@ class Leased(Protocol):
 class NoneLeased:
     """For a store without leases."""
 
-    by_key: Mapping[bytes, int] = {}
+    def __init__(self) -> None:
+        self.by_key: Mapping[bytes, int] = {}
 
     def hang(self, key: bytes, lease: int) -> None:
         """Nobody wants to know."""

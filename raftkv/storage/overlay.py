@@ -19,11 +19,11 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from raftkv.storage.engine import Engine, Reader, Rows, Table, View
 
-RECENT_BYTES = 4 * 1024 * 1024
+RECENT_BYTES = 16 * 1024 * 1024
 """Keys and values in one generation of the rows that stay in memory; there are two."""
 ROW_OVERHEAD = 128
 """What a row in memory costs beside its bytes."""
@@ -74,6 +74,12 @@ class _Layered:
         return _merged(below, [(key, changes[key]) for key in sorted(changes, reverse=reverse)], reverse=reverse)
 
 
+class Keys(Protocol):
+    """Knows which keys there are."""
+
+    def __contains__(self, key: bytes) -> bool: ...
+
+
 class _Recent:
     """Rows as the disk has them, the last ones that were written or asked for: two generations, of which the older goes at once."""
 
@@ -108,6 +114,8 @@ class Overlay(_Layered):
         self._pending_size = 0
         self._sealed: deque[_Layer] = deque()
         self._recent = _Recent()
+        self.live_keys: Keys | None = None
+        """Every key that is in LIVE, where somebody keeps account: it knows of an absent one at a tenth of what the disk needs."""
         super().__init__(base, {table: [rows] for table, rows in self._pending.items()})
 
     def get(self, table: Table, key: bytes) -> bytes | None:
@@ -119,6 +127,8 @@ class Overlay(_Layered):
             return self._base_get(table, key)
         if key in self._recent:
             return self._recent[key]
+        if self.live_keys is not None and key not in self.live_keys:
+            return None
         value = self._base_get(table, key)
         self._recent.keep(key, value)
         return value
@@ -191,6 +201,7 @@ class Overlay(_Layered):
         """Forgets everything, pending and sealed: a snapshot has replaced the state. No layer may be on its way to the disk."""
         self._sealed.clear()
         self._recent = _Recent()
+        self.live_keys = None
         self._pending_changes = self._pending_size = 0
         for table in Table:
             fresh: Rows = {}

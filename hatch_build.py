@@ -1,0 +1,116 @@
+"""Builds the hot path as C where RAFTKV_NATIVE=1 asks for it: the same modules, compiled by mypyc. Without it the wheel is pure.
+
+    python hatch_build.py FOLDER       the packages, compiled, into FOLDER: put it first on PYTHONPATH (`make native` does)
+    RAFTKV_NATIVE=1 pip wheel .        a wheel for this platform (needs a C compiler)
+
+A compiled module lies beside its source and Python prefers it; remove it and the source runs. Both pass the same tests.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).resolve().parent
+PACKAGES = ("raftkv", "cli/raftkv_cli", "chaos/raftkv_chaos", "jepsen_like/raftkv_jepsen")
+NATIVE = (
+    "raftkv/reply.py",
+    "raftkv/raft/*.py",
+    "raftkv/mvcc/*.py",
+    "raftkv/apply/*.py",
+    "raftkv/storage/overlay.py",
+    "raftkv/storage/log.py",
+    "raftkv/peer/codec.py",
+    "raftkv/peer/framing.py",
+    "raftkv/server/applier.py",
+    "raftkv/server/measured.py",
+    "raftkv/server/proposals.py",
+    "raftkv/server/reads.py",
+    "raftkv/server/replica.py",
+    "raftkv/server/slices.py",
+    "raftkv/server/writer.py",
+    "raftkv/rpc/kv.py",
+    "raftkv/rpc/metadata.py",
+    "raftkv/http2/*.py",
+)
+"""What a request passes through. The rest runs seldom, or is spent in libraries."""
+INTERPRETED = {
+    "raftkv/raft/config.py",  # these look at their own __slots__
+    "raftkv/http2/options.py",
+    "raftkv/http2/server.py",  # asyncio's own classes, once per process or connection
+    "raftkv/http2/listener.py",
+}
+REQUIREMENTS = ["mypy==2.4.1", "setuptools>=80", "types-protobuf"]
+COMPILE = """
+import sys
+from mypyc.build import mypycify
+from setuptools import setup
+setup(
+    name="raftkv",
+    packages=[],
+    py_modules=[],
+    ext_modules=mypycify(sys.argv[1:], opt_level="3", debug_level="0", group_name="raftkv"),
+    script_args=["-q", "build_ext", "--inplace"],
+)
+"""
+
+
+def build(folder: Path) -> list[Path]:
+    """Copies the packages into `folder` and compiles there; returns the compiled files."""
+    for package in PACKAGES:
+        target = folder / Path(package).name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)  # mypy's settings
+    _compile(folder)
+    for leftover in ("build", ".mypy_cache"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
+    (folder / "pyproject.toml").unlink()
+    return sorted(folder.rglob("*.so"))
+
+
+def _compile(folder: Path) -> None:
+    command = [sys.executable, "-c", COMPILE, *modules()]
+    done = subprocess.run(command, check=False, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    # mypyc goes on where a class attribute's default is no constant, and what it makes then breaks at run time.
+    if done.returncode or "Unsupported default attribute value" in done.stdout:
+        sys.exit(f"{done.stdout}\nmypyc could not compile the modules above")
+
+
+def modules() -> list[str]:
+    """The files to compile, relative to the root."""
+    found = {str(path.relative_to(ROOT)) for pattern in NATIVE for path in ROOT.glob(pattern)}
+    return sorted(name for name in found - INTERPRETED if not name.endswith("__init__.py"))
+
+
+class NativeHook(BuildHookInterface[Any]):
+    """Adds the compiled modules to a wheel."""
+
+    def dependencies(self) -> list[str]:
+        """What building needs beside hatchling."""
+        return REQUIREMENTS if self._wanted() else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called before the wheel is put together."""
+        if not self._wanted() or version == "editable":
+            return
+        self._scratch = tempfile.TemporaryDirectory()
+        folder = Path(self._scratch.name)
+        build_data["force_include"].update({str(path): str(path.relative_to(folder)) for path in build(folder)})
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+
+    def _wanted(self) -> bool:
+        return os.environ.get("RAFTKV_NATIVE") == "1"
+
+
+if __name__ == "__main__":
+    destination = Path(sys.argv[1])
+    destination.mkdir(parents=True, exist_ok=True)
+    compiled = build(destination)
+    print(f"{len(compiled)} compiled modules in {destination}")
