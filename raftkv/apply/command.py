@@ -43,6 +43,7 @@ ROLE_DELETE = _tag("role_delete")
 ROLE_GRANT_PERMISSION = _tag("role_grant_permission")
 ROLE_REVOKE_PERMISSION = _tag("role_revoke_permission")
 ISSUE_TOKEN = _tag("issue_token")
+UPDATE = _tag("update")
 
 
 def body(tag: bytes, message: bytes) -> bytes:

@@ -23,6 +23,7 @@ from raftkv.apply.members import Members
 from raftkv.apply.outcome import NOTHING, Outcome, Response
 from raftkv.apply.requests import Answer, RequestTable
 from raftkv.apply.rights import check_rights
+from raftkv.apply.updates import Updates
 from raftkv.auth.state import Auth, Author
 from raftkv.errors import CorruptClusterError, NoSpaceError, NotAllowedError, RequestError, StorageError
 from raftkv.lease import LeaseCommands, Lessor
@@ -43,9 +44,9 @@ _VERSION_ROW = b"cluster_version"
 _DOWNGRADE_ROW = b"downgrade"
 _applied = Struct(">QQ")
 
-_KEY_REQUESTS = {"put", "delete_range", "txn", "compact", "lease_grant", "lease_revoke", "expire_leases"}
+_KEY_REQUESTS = {"put", "delete_range", "txn", "compact", "lease_grant", "lease_revoke", "expire_leases", "update"}
 """The commands that alarms may forbid."""
-_NEED_SPACE = {"put", "lease_grant"}
+_NEED_SPACE = {"put", "lease_grant", "update"}
 
 Result = tuple[Response | None, Sequence[Event]]
 """An answer and the events."""
@@ -96,6 +97,7 @@ class StateMachine:
             "set_cluster_version": self._set_cluster_version,
             "set_downgrade": self._set_downgrade,
             "issue_token": self._issue_token,
+            "update": Updates(self.store).apply,
             **{name: self._of_auth(handler) for name, handler in self.auth.handlers().items()},
         }
 

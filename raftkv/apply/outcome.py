@@ -9,6 +9,7 @@ from raftkv.errors import RequestError
 from raftkv.lease.commands import LeaseResponse
 from raftkv.mvcc import Event
 from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
+from raftkv.pb.update import UpdateResponse
 
 Response = (
     PutResponse
@@ -19,6 +20,7 @@ Response = (
     | ChangeResponse
     | AuthResponse
     | LeaseResponse
+    | UpdateResponse
 )
 
 

@@ -31,6 +31,7 @@ from raftkv.pb.rpc import (
     PutResponse,
     TxnResponse,
 )
+from raftkv.pb.update import UpdateResponse
 from raftkv.storage.engine import Table
 from raftkv.storage.overlay import Overlay
 
@@ -42,6 +43,9 @@ MAX_CLIENTS = 65_536
 
 MAX_ANSWER_BYTES = 4096
 """A longer answer is not kept: a retry is told that the write was applied, and no more."""
+
+MAX_UPDATE_ANSWER_BYTES = 4 * 1024 * 1024
+"""For updates, whose answers many wait for at once, and which are nothing without them."""
 
 _SEQUENCE_BYTES = 8
 _REQUESTS = Table.REQUESTS
@@ -74,6 +78,7 @@ _RESPONSES: dict[int, type[Response]] = {
     40: rpc.AuthRoleDeleteResponse,
     41: rpc.AuthRoleGrantPermissionResponse,
     42: rpc.AuthRoleRevokePermissionResponse,
+    43: UpdateResponse,
 }
 """The kinds of answers that are messages. The numbers stand in the rows: they are never reused."""
 _RESPONSE_KINDS = {response: kind for kind, response in _RESPONSES.items()}
@@ -181,7 +186,7 @@ def _encode(answer: Answer) -> bytes:
     if answer.response is None:
         return bytes((_Kind.NO_ANSWER,))
     encoded = answer.response.SerializeToString()
-    if len(encoded) > MAX_ANSWER_BYTES:
+    if len(encoded) > (MAX_UPDATE_ANSWER_BYTES if isinstance(answer.response, UpdateResponse) else MAX_ANSWER_BYTES):
         return bytes((_Kind.NOT_KEPT,))
     return bytes((_RESPONSE_KINDS[type(answer.response)],)) + encoded
 

@@ -33,6 +33,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "put": Right.KEYS,
     "delete_range": Right.KEYS,
     "txn": Right.KEYS,
+    "update": Right.KEYS,
     "lease_revoke": Right.KEYS,
     "lease_grant": Right.KNOWN,
     "compact": Right.NODE,

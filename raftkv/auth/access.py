@@ -21,6 +21,7 @@ from raftkv.pb.rpc import (
     TxnRequest,
     WatchCreateRequest,
 )
+from raftkv.pb.update import UpdateRequest
 
 LeaseKeys = Callable[[int], Iterable[bytes]]
 """The keys that hang on a lease; none, where there is no such lease."""
@@ -69,6 +70,14 @@ def _lease_time_to_live(allowed: Permissions, request: LeaseTimeToLiveRequest, l
     return not request.keys or all(allowed.may_read(key) for key in lease_keys(request.ID))
 
 
+def _update(allowed: Permissions, request: UpdateRequest, lease_keys: LeaseKeys) -> bool:
+    """Each key with its queue: the answers tell what they held."""
+    if request.lease and not _writes_all(allowed, lease_keys(request.lease)):
+        return False
+    keys = {request.prefix + change.key for change in request.changes}
+    return all(allowed.may_read(key, key + b"!") and allowed.may_write(key, key + b"!") for key in keys)
+
+
 def _writes_all(allowed: Permissions, keys: Iterable[bytes]) -> bool:
     return all(allowed.may_write(key) for key in keys)
 
@@ -81,4 +90,5 @@ _RULES: dict[type[Any], Callable[[Permissions, Any, LeaseKeys], bool]] = {
     WatchCreateRequest: _range,
     LeaseRevokeRequest: _lease_revoke,
     LeaseTimeToLiveRequest: _lease_time_to_live,
+    UpdateRequest: _update,
 }

@@ -187,4 +187,5 @@ class BlockingClient:
     sync_endpoints = _blocking(Client.sync_endpoints)
     alarms = _blocking(Client.alarms)
     alarm_disarm = _blocking(Client.alarm_disarm)
+    update = _blocking(Client.update)
     call = _blocking(Client.call)

@@ -37,6 +37,7 @@ from raftkv.client.request_id import CLIENT_ID_BYTES
 from raftkv.client.session import Session
 from raftkv.client.tls import TLSConfig
 from raftkv.client.transaction import is_read, txn_request
+from raftkv.client.update_methods import UpdateMethods
 from raftkv.client.watch_methods import WatchMethods
 from raftkv.errors import ClientClosedError, ConfigError
 from raftkv.pb import kv, rpc
@@ -46,7 +47,7 @@ STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client(AuthMethods, ClusterMethods, LeaseMethods, RecipeMethods, WatchMethods):
+class Client(AuthMethods, ClusterMethods, LeaseMethods, RecipeMethods, UpdateMethods, WatchMethods):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be

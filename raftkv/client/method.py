@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from google.protobuf.message import Message
 
 from raftkv.pb import rpc
+from raftkv.pb.update import UpdateResponse
 
 Response = TypeVar("Response", bound=Message)
 
@@ -51,6 +52,7 @@ MEMBER_REMOVE = Method("/etcdserverpb.Cluster/MemberRemove", rpc.MemberRemoveRes
 STATUS = Method("/etcdserverpb.Maintenance/Status", rpc.StatusResponse, Repeat.ALWAYS)
 AUTHENTICATE = Method("/etcdserverpb.Auth/Authenticate", rpc.AuthenticateResponse, Repeat.ALWAYS)
 ALARM = Method("/etcdserverpb.Maintenance/Alarm", rpc.AlarmResponse, Repeat.ALWAYS)
+UPDATE = Method("/raftkv.v1.Updates/Update", UpdateResponse, Repeat.BY_ID)
 
 MOVE_LEADER = Method("/etcdserverpb.Maintenance/MoveLeader", rpc.MoveLeaderResponse)
 DEFRAGMENT = Method("/etcdserverpb.Maintenance/Defragment", rpc.DefragmentResponse, Repeat.ALWAYS)

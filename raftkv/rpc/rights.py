@@ -45,6 +45,7 @@ _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
     ),
     Right.KEYS: (
         (_KV, "Range RangeStream Put DeleteRange Txn"),
+        ("raftkv.v1.Updates", "Update"),
         (_LEASE, "LeaseRevoke LeaseTimeToLive"),
         ("v3lockpb.Lock", "Lock Unlock"),
         ("v3electionpb.Election", "Campaign Proclaim Leader Observe Resign"),

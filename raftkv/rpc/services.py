@@ -16,6 +16,8 @@ from raftkv.rpc.lock import Lock
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
 from raftkv.rpc.reflection import reflection_services
+from raftkv.rpc.updates import PATH as UPDATE_PATH
+from raftkv.rpc.updates import UpdatesService, check_update
 from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica
@@ -45,13 +47,14 @@ def services(
         *Election(conversations).methods(),
         *AuthService(replica, access, authentication.passwords, authentication.issuer).methods(),
         *watches.methods(),
+        *UpdatesService(replica, quota, limits).methods(),
         *Leases(replica, quota, access, election_timeout_s=watch.election_timeout_s, rng=rng).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),
     ]
     methods += reflection_services(methods)
-    checks = keys.checks()
+    checks = {**keys.checks(), UPDATE_PATH: check_update}
     served = [guarded(method, replica, access, checks.get(method.path)) for method in methods]
     by_path.update((method.path, method) for method in served)
     return served

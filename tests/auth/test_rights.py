@@ -16,12 +16,12 @@ from raftkv.errors import (
     PermissionDeniedError,
     UserEmptyError,
 )
-from raftkv.pb import command, election, health, lock, reflection, reflection_v1alpha, rpc
+from raftkv.pb import command, election, health, lock, reflection, reflection_v1alpha, rpc, update
 from raftkv.pb.auth import Permission
 from raftkv.rpc.rights import RIGHTS, Right
 from tests.auth.making import ROOT, AuthMachine, cluster_of_three_users, grant
 
-FILES = (rpc, lock, election, health, reflection, reflection_v1alpha)
+FILES = (rpc, lock, election, health, reflection, reflection_v1alpha, update)
 OPEN = {
     "/etcdserverpb.Auth/Authenticate",
     "/grpc.health.v1.Health/Check",
@@ -33,6 +33,7 @@ KEY_COMMANDS: dict[str, Any] = {
     "put": rpc.PutRequest(key=b"k"),
     "delete_range": rpc.DeleteRangeRequest(key=b"k"),
     "txn": rpc.TxnRequest(success=[rpc.RequestOp(request_put=rpc.PutRequest(key=b"k"))]),
+    "update": update.UpdateRequest(changes=[update.Change(key=b"k")]),
 }
 ALARMS = {
     "none": [],

@@ -21,7 +21,7 @@ from raftkv.errors import (
     PermissionDeniedError,
     UserEmptyError,
 )
-from raftkv.pb import election, lock, rpc
+from raftkv.pb import election, lock, rpc, update
 from raftkv.rpc.rights import RIGHTS, Right
 from tests.harness.calls import ROUTES, Failure
 from tests.harness.cluster import Cluster
@@ -40,6 +40,7 @@ NAMED: dict[type[Message], Message] = {
     rpc.PutRequest: rpc.PutRequest(key=b"k"),
     rpc.DeleteRangeRequest: rpc.DeleteRangeRequest(key=b"k"),
     rpc.TxnRequest: rpc.TxnRequest(success=[rpc.RequestOp(request_put=rpc.PutRequest(key=b"k"))]),
+    update.UpdateRequest: update.UpdateRequest(changes=[update.Change(key=b"k")]),
     rpc.AuthUserGetRequest: rpc.AuthUserGetRequest(name="root"),
     rpc.AuthRoleGetRequest: rpc.AuthRoleGetRequest(role="root"),
 }

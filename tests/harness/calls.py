@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from raftkv.errors import Code
-from raftkv.pb import election, health, lock, rpc
+from raftkv.pb import election, health, lock, rpc, update
 
 CHANNEL_OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # channels share nothing, so one test's broken connection is not another's
@@ -59,7 +59,7 @@ def _unary_routes(*files: FileDescriptor) -> Iterator[tuple[type[Message], Route
 
 
 ROUTES: Mapping[type[Message], Route] = dict(
-    _unary_routes(rpc.DESCRIPTOR, lock.DESCRIPTOR, election.DESCRIPTOR, health.DESCRIPTOR),
+    _unary_routes(rpc.DESCRIPTOR, lock.DESCRIPTOR, election.DESCRIPTOR, health.DESCRIPTOR, update.DESCRIPTOR),
 )
 
 
