@@ -1,5 +1,6 @@
 """The body of a command: the request's own bytes behind the tag of its field in command.Command."""
 
+from raftkv.mvcc.plain import read_plain_put, read_varint, varint
 from raftkv.pb.command import Command
 
 _LENGTH_DELIMITED = 2
@@ -7,16 +8,7 @@ _LENGTH_DELIMITED = 2
 
 def _tag(field: str) -> bytes:
     number = Command.DESCRIPTOR.fields_by_name[field].number
-    return _varint(number << 3 | _LENGTH_DELIMITED)
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
+    return varint(number << 3 | _LENGTH_DELIMITED)
 
 
 PUT = _tag("put")
@@ -43,9 +35,35 @@ ROLE_DELETE = _tag("role_delete")
 ROLE_GRANT_PERMISSION = _tag("role_grant_permission")
 ROLE_REVOKE_PERMISSION = _tag("role_revoke_permission")
 ISSUE_TOKEN = _tag("issue_token")
+RENDEZVOUS = _tag("rendezvous")
+RENDEZVOUS_TIMEOUTS = _tag("rendezvous_timeouts")
 UPDATE = _tag("update")
+
+
+_PROPOSER, _PROPOSAL = 0x08, 0x10
+_PUT_TAG = PUT[0]
+
+
+def plain_put(data: bytes) -> tuple[int, int, bytes, bytes] | None:
+    """Proposer, proposal, key and value of an encoded Command that is a plain put; None where it is more than that (a request
+    id, a user, an option) or something else. It spares the common command the descriptors' way through every field.
+    """
+    if data[0] != _PROPOSER:
+        return None
+    try:
+        proposer, at = read_varint(data, 1)
+        if data[at] != _PROPOSAL:
+            return None
+        proposal, at = read_varint(data, at + 1)
+        if data[at] != _PUT_TAG:
+            return None
+        length, at = read_varint(data, at + 1)
+        put = read_plain_put(data, at) if at + length == len(data) else None
+    except IndexError:
+        return None
+    return None if put is None else (proposer, proposal, put[0], put[1])
 
 
 def body(tag: bytes, message: bytes) -> bytes:
     """An encoded message as the field of that tag."""
-    return tag + _varint(len(message)) + message
+    return tag + varint(len(message)) + message

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 
 from raftkv.apply.alarms import Alarms
 from raftkv.apply.changes import REFUSALS
+from raftkv.apply.command import plain_put
 from raftkv.apply.members import Members
 from raftkv.apply.outcome import NOTHING, Outcome, Response
 from raftkv.apply.requests import Answer, RequestTable
@@ -178,6 +179,13 @@ class StateMachine:
         if not data:
             self.applied_index, self.applied_term = entry.index, entry.term
             return NOTHING
+        if not self.auth.enabled and not self._alarms.raised:
+            plain = plain_put(data)
+            if plain is not None:
+                proposer, proposal, key, value = plain
+                event = self.store.put_plain(key, value)
+                self.applied_index, self.applied_term = entry.index, entry.term
+                return Outcome(None, None, (event,), proposer, proposal, event.revision)
         return self._apply_command(entry, Command.FromString(data))
 
     def _apply_command(self, entry: Entry, command: Command) -> Outcome | Steps[Outcome]:

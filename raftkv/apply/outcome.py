@@ -8,6 +8,7 @@ from raftkv.auth.state import AuthResponse
 from raftkv.errors import RequestError
 from raftkv.lease.commands import LeaseResponse
 from raftkv.mvcc import Event
+from raftkv.pb.rendezvous import RendezvousResponse
 from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
 from raftkv.pb.update import UpdateResponse
 
@@ -20,6 +21,7 @@ Response = (
     | ChangeResponse
     | AuthResponse
     | LeaseResponse
+    | RendezvousResponse
     | UpdateResponse
 )
 
@@ -36,6 +38,16 @@ class Outcome(NamedTuple):
     """The node that waits for this outcome; 0: nobody."""
     proposal: int = 0
     """Which of its proposals this is."""
+    put_revision: int = 0
+    """Of a plain put, instead of a response: it says no more than this, and is made only where somebody waits for it."""
+
+    def answer(self) -> Response | None:
+        """The response, which is now made if it was not."""
+        if not self.put_revision:
+            return self.response
+        response = PutResponse()
+        response.header.revision = self.put_revision
+        return response
 
 
 NOTHING = Outcome()

@@ -31,6 +31,8 @@ from raftkv.mvcc.layout import (
     versions_of,
 )
 from raftkv.mvcc.leased import Leased, NoneLeased
+from raftkv.mvcc.operations import Operations
+from raftkv.mvcc.plain import plain_version
 from raftkv.mvcc.ranges import read_key, read_range
 from raftkv.mvcc.sight import Sight
 from raftkv.mvcc.steps import SLICE_ROWS, Steps, begin
@@ -80,6 +82,7 @@ class Store:
         self._lease_exists = lease_exists
         self._leased: Leased = leased if leased is not None else NoneLeased()
         self._lease_by_key = self._leased.by_key
+        self.operations = Operations()
         self._index = KeyIndex()
         self._restore(Progress())
 
@@ -131,6 +134,7 @@ class Store:
         Where `pieces` is given, each slice of a long answer is encoded and moved there; what is returned is the rest. One
         after the other they are the encoded answer.
         """
+        self.operations.ranges += 1
         sight = Sight(self._state, self._index, self.revision, self.compact_revision)
         if request.range_end:
             return begin(_range(sight, request, pieces))
@@ -188,6 +192,7 @@ class Store:
         finally:
             transaction.release()
         assert not transaction.events, "a transaction that writes did not go through the log"
+        self.operations.count_txn(response)
         return response
 
     # --- changes, in the log's order ----------------------------------------------------------------------------------
@@ -198,30 +203,42 @@ class Store:
         return Written(response, [event])
 
     def _put(self, request: PutRequest) -> tuple[PutResponse, Event]:
-        """A transaction of one operation, without the staging: the three rows go in together."""
         lease = request.lease
         if lease and not self._lease_exists(lease):
             raise LeaseNotFoundError
-        state, key, main = self._state, request.key, self.revision + 1
-        previous = state.get(_LIVE, key)
-        encoded = next_version(request, previous, main)
+        key, main = request.key, self.revision + 1
+        previous = self._state.get(_LIVE, key)
+        event = self._set(key, next_version(request, previous, main), previous)
+        response = PutResponse()
+        response.header.revision = main
+        if request.prev_kv and previous is not None:
+            response.prev_kv.MergeFromString(previous)
+        if (lease or key in self._lease_by_key) and not request.ignore_lease:
+            self._leased.hang(key, lease)
+        return response, event
+
+    def put_plain(self, key: bytes, value: bytes) -> Event:
+        """Sets a key to a value: a put of which nothing else is asked. Its answer has the event's revision and no more."""
+        previous = self._state.get(_LIVE, key)
+        event = self._set(key, plain_version(key, value, previous, self.revision + 1), previous)
+        if key in self._lease_by_key:
+            self._leased.hang(key, 0)
+        return event
+
+    def _set(self, key: bytes, encoded: bytes, previous: bytes | None) -> Event:
+        """A transaction of one put, without the staging: the three rows go in together."""
+        state, main = self._state, self.revision + 1
         row = pack_revision(main, 0)
         state.put(_LIVE, key, encoded)
         state.put(_HISTORY, versions_of(key) + row, encoded)
-        response = PutResponse()
-        response.header.revision = main
         if previous is None:
             state.put(_REVISIONS, row, CREATE + key)
             self._index.add(key)
         else:
             state.put(_REVISIONS, row, UPDATE + key)
-            if request.prev_kv:
-                response.prev_kv.MergeFromString(previous)
-        if (lease or key in self._lease_by_key) and not request.ignore_lease:
-            self._leased.hang(key, lease)
         self.size_in_use += len(key) + len(encoded) + VERSION_OVERHEAD
         self.revision = main
-        return response, Event(key, main, encoded, previous)
+        return Event(key, main, encoded, previous)
 
     def delete_range(self, request: DeleteRangeRequest) -> Written | Steps[Written]:
         """Deletes all keys of a range."""
@@ -290,6 +307,7 @@ class Store:
             yield from transaction.delete_range(request, response)
         finally:
             transaction.release()
+        self.operations.deletes += 1
         return self._commit(transaction, response)
 
     def _txn(self, request: TxnRequest) -> Steps[Written]:
@@ -299,6 +317,7 @@ class Store:
             yield from run_txn(transaction, request, response, self._lease_exists)
         finally:
             transaction.release()
+        self.operations.count_txn(response)
         return self._commit(transaction, response)
 
     def _transaction(self, settled: int | None = None) -> Transaction:

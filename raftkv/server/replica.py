@@ -539,7 +539,7 @@ class Replica:
         if outcome.error is not None:
             reply.set_exception(outcome.error)
         else:
-            response: Any = outcome.response
+            response: Any = outcome.answer()
             if response is not None:
                 self.fill(response.header)
             reply.set_result(response)

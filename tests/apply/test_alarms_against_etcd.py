@@ -71,7 +71,7 @@ def test_alarms(etcd: Cluster) -> None:
     machine = Machine()
     for request in requests():
         outcome = machine.apply(**{BODIES[type(request)]: request})
-        ours = outcome.response if outcome.error is None else Failure(Code(outcome.error.code), str(outcome.error))
+        ours = outcome.answer() if outcome.error is None else Failure(Code(outcome.error.code), str(outcome.error))
         theirs = etcd.nodes[0].caller.call(request)
         if not isinstance(theirs, Failure):
             theirs.header.CopyFrom(rpc.ResponseHeader(revision=theirs.header.revision))

@@ -1,5 +1,6 @@
 import pytest
 
+from raftkv.apply.outcome import Outcome
 from raftkv.errors import KeyNotFoundError
 from raftkv.mvcc import finish
 from raftkv.pb import rpc
@@ -11,15 +12,16 @@ from tests.apply.commands import Machine, command, put
 def test_empty_entry_only_moves_the_applied_index() -> None:
     machine = Machine()
     outcome = machine.apply_data(b"")
-    assert outcome == (None, None, (), 0, 0)
+    assert outcome == Outcome()
     assert (machine.machine.applied_index, machine.machine.applied_term) == (1, 3)
 
 
 def test_outcome_says_whose_proposal_it_was() -> None:
     outcome = Machine().apply_data(command(proposer=5, proposal=9, **put(b"a", b"1")))
     assert (outcome.proposer, outcome.proposal) == (5, 9)
-    assert outcome.response is not None
-    assert outcome.response.header.revision == 2
+    answer = outcome.answer()
+    assert answer is not None
+    assert answer.header.revision == 2
     assert [event.key for event in outcome.events] == [b"a"]
 
 
@@ -27,7 +29,7 @@ def test_refusal_is_an_outcome_and_moves_the_applied_index() -> None:
     machine = Machine()
     outcome = machine.apply(**put(b"a", ignore_value=True))
     assert isinstance(outcome.error, KeyNotFoundError)
-    assert (outcome.response, outcome.events) == (None, ())
+    assert (outcome.answer(), outcome.events) == (None, ())
     assert machine.machine.applied_index == 1
 
 
