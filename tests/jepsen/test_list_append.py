@@ -106,3 +106,8 @@ def test_components_of_a_long_cycle_are_found_without_recursion() -> None:
         graph.add(node, (node + 1) % 20_000, Edge.WW)
     assert [len(component) for component in graph.components(Edge.WW)] == [20_000]
     assert graph.components(Edge.WR) == []
+
+
+def test_appends_on_both_sides_of_a_read_in_one_transaction_are_no_anomaly() -> None:
+    steps = [("append", "x", 1), ("r", "x", [1]), ("append", "x", 2), ("r", "x", [1, 2])]
+    assert check_list_append(together(steps)).validity is Validity.OK

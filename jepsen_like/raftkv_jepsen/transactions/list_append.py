@@ -131,7 +131,7 @@ class ListAppend:
                 continue
             seen = tuple(operand or ())
             expected = known.get(key)
-            tail = suffix.get(key, ())
+            tail = suffix.pop(key, ())  # from here on the whole list is known
             if (expected is not None and seen != expected) or seen[len(seen) - len(tail) :] != tail:
                 self._report("internal", f"{key!r} was read as {_few(seen)} against the transaction's own steps", txn)
             known[key] = seen
