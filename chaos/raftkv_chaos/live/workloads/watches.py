@@ -58,7 +58,8 @@ class Watcher:
         self._dice = dice
         self._progress = progress
         self._stream = WatchStream(endpoint)
-        self._asked: dict[int, str] = {}
+        self._asked: dict[int, tuple[str, int]] = {}
+        """Name and start of each watch, by its id."""
         self._reached: dict[int, int] = {}
         self._until = stage.recorder.now() + dice.choice((1.0, 3.0, 10.0, 30.0))
 
@@ -76,7 +77,8 @@ class Watcher:
             key, end = self._dice.choice(RANGES)
             start, previous = self._start(), self._dice.random() < 0.5
             filters = self._dice.choice(([], [], [], ["noput"], ["nodelete"]))
-            self._asked[watch_id] = name = f"{self._name}/{watch_id}"
+            name = f"{self._name}/{watch_id}"
+            self._asked[watch_id] = (name, start)
             asked = {"key": key, "range_end": end, "start_revision": start, "prev_kv": previous, "filters": filters}
             self._note("create", watch=name, fragment=False, **asked)
             create = rpc.WatchCreateRequest(
@@ -125,8 +127,9 @@ class Watcher:
     def _take(self, response: rpc.WatchResponse) -> None:
         revision, watch_id = response.header.revision, response.watch_id
         if response.created and not response.canceled:
-            self._reached[watch_id] = 0
-            self._note("created", watch=self._asked.get(watch_id, "?"), watch_id=watch_id, revision=revision)
+            name, start = self._asked.get(watch_id, ("?", 0))
+            self._reached[watch_id] = max(0, start - 1)  # who asks for the future is owed nothing before it
+            self._note("created", watch=name, watch_id=watch_id, revision=revision)
         elif response.canceled:
             self._reached.pop(watch_id, None)
             self._note("cancelled", watch_id=watch_id, revision=revision, compact_revision=response.compact_revision)
