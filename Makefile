@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: up test lint fix types contracts unit bench proto clean fuzz interop
+.PHONY: native test-native up test lint fix types contracts unit bench proto clean fuzz interop
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -42,11 +42,20 @@ fuzz: $(VENV)/.dev  ## bytes and messages from seeds, at both ports and every me
 interop: $(VENV)/.dev  ## the gRPC server with grpc-js, nghttp and h2load (needs npm and nghttp2-client)
 	$(BIN)/python -m tests.http2.interop
 
-bench: $(VENV)/.dev  ## figures beside etcd on this machine
-	$(BIN)/python -m benchmarks
+native: .native/.done  ## the hot path compiled by mypyc, in .native (needs a C compiler and some minutes)
+
+.native/.done: $(VENV)/.dev hatch_build.py $(shell find raftkv -name '*.py')
+	$(BIN)/python hatch_build.py .native
+	touch $@
+
+test-native: native  ## the tests of what is compiled, on what is compiled
+	PYTHONPATH=.native $(BIN)/pytest -n $(JOBS) -o pythonpath=".native ." $(addprefix tests/,raft storage mvcc apply peer server watch lease http2 gateway)
+
+bench: native  ## figures beside etcd on this machine, of the compiled server
+	PYTHONPATH=.native $(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) dev-data .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .native dev-data .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "raftkv needs Python 3.11 or newer: make PYTHON=python3.x"; exit 1; }

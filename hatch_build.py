@@ -1,6 +1,7 @@
 """Builds the hot path as C where RAFTKV_NATIVE=1 asks for it: the same modules, compiled by mypyc. Without it the wheel is pure.
 
-    python hatch_build.py FOLDER       the packages, compiled, into FOLDER: put it first on PYTHONPATH (`make native` does)
+    python hatch_build.py FOLDER       the packages, compiled, into FOLDER, to be put first on PYTHONPATH (`make native`)
+    python hatch_build.py --check      whether mypyc takes every module, without a C compiler
     RAFTKV_NATIVE=1 pip wheel .        a wheel for this platform (needs a C compiler)
 
 A compiled module lies beside its source and Python prefers it; remove it and the source runs. Both pass the same tests.
@@ -46,36 +47,47 @@ INTERPRETED = {
     "raftkv/http2/listener.py",
 }
 REQUIREMENTS = ["mypy==2.4.1", "setuptools>=80", "types-protobuf"]
-COMPILE = """
+TRANSLATE = """
 import sys
 from mypyc.build import mypycify
-from setuptools import setup
-setup(
-    name="raftkv",
-    packages=[],
-    py_modules=[],
-    ext_modules=mypycify(sys.argv[1:], opt_level="3", debug_level="0", group_name="raftkv"),
-    script_args=["-q", "build_ext", "--inplace"],
-)
+modules = mypycify(sys.argv[1:], opt_level="3", debug_level="0", group_name="raftkv")
 """
+COMPILE = (
+    TRANSLATE
+    + """
+from setuptools import setup
+setup(name="raftkv", packages=[], py_modules=[], ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
+"""
+)
 
 
 def build(folder: Path) -> list[Path]:
     """Copies the packages into `folder` and compiles there; returns the compiled files."""
-    for package in PACKAGES:
-        target = folder / Path(package).name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)  # mypy's settings
-    _compile(folder)
+    _prepare(folder)
+    _run(COMPILE, folder)
     for leftover in ("build", ".mypy_cache"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
     (folder / "pyproject.toml").unlink()
     return sorted(folder.rglob("*.so"))
 
 
-def _compile(folder: Path) -> None:
-    command = [sys.executable, "-c", COMPILE, *modules()]
+def check() -> None:
+    """Translates every module to C and throws that away."""
+    with tempfile.TemporaryDirectory() as folder:
+        _prepare(Path(folder))
+        _run(TRANSLATE, Path(folder))
+
+
+def _prepare(folder: Path) -> None:
+    for package in PACKAGES:
+        target = folder / Path(package).name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)  # mypy's settings
+
+
+def _run(program: str, folder: Path) -> None:
+    command = [sys.executable, "-c", program, *modules()]
     done = subprocess.run(command, check=False, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     # mypyc goes on where a class attribute's default is no constant, and what it makes then breaks at run time.
     if done.returncode or "Unsupported default attribute value" in done.stdout:
@@ -109,7 +121,9 @@ class NativeHook(BuildHookInterface[Any]):
         return os.environ.get("RAFTKV_NATIVE") == "1"
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:] == ["--check"]:
+    check()
+elif __name__ == "__main__":
     destination = Path(sys.argv[1])
     destination.mkdir(parents=True, exist_ok=True)
     compiled = build(destination)

@@ -45,3 +45,8 @@ def test_the_wheel_alone_runs(wheel: Path, tmp_path: Path) -> None:
     subprocess.run(
         [python, "-c", "import raftkv.daemon, raftkv.client, raftkv_chaos"], env=environment, cwd=tmp_path, check=True
     )
+
+
+def test_the_hot_path_can_be_compiled() -> None:
+    """As far as mypyc goes; `make native` compiles it, `make test-native` tries what came of it."""
+    subprocess.run([sys.executable, "hatch_build.py", "--check"], cwd=ROOT, check=True)
