@@ -233,13 +233,26 @@ class Leader:
         self.dirty = True
 
     def _on_read_index(self, message: ReadIndex) -> None:
+        node = self._node
         if message.source not in self.replication.peers:
-            self._node.ignore("read of a node that is no member")
+            node.ignore("read of a node that is no member")
+        elif (index := self.vouched_index(message.source)) is not None:
+            self._answer_read(message.source, message.context, index)
         elif self._rounds.ask(message.source, message.context):
             self.dirty = True
         else:
-            self._node.ignore("forwarded read while too many wait")
+            node.ignore("forwarded read while too many wait")
             self._answer_read(message.source, message.context, None)
+
+    def vouched_index(self, source: int) -> int | None:
+        """The read index for what that node asks in this term, where its asking is the answer of a quorum already: the node
+        elected nobody else before it asked, and neither did this one. It says nothing about what others ask.
+        """
+        node = self._node
+        voters = node.configurations.current.voters
+        if node.log.commit < self._first_index or not has_majority(len({source, node.node_id}.intersection(voters)), voters):
+            return None
+        return node.log.commit
 
     def _start_round(self) -> None:
         """One round for all reads of this turn, as soon as this leader knows what is committed (R19)."""

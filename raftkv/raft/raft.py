@@ -120,6 +120,13 @@ class Raft:
         """
         self._role.read_index(context)
 
+    def vouched_index(self, source: int, term: int) -> int | None:
+        """The index that makes a read linearizable for a node that asked for it in `term`, if that is known without a round:
+        this node leads that term, and the two are a quorum.
+        """
+        role = self._role
+        return role.vouched_index(source) if isinstance(role, Leader) and term == self._node.term else None
+
     def transfer_leadership(self, target: int) -> None:
         """Hands leadership over to a voter; given up after an election timeout. To oneself: gives a transfer up.
 

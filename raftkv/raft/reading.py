@@ -6,6 +6,9 @@ A round notes the commit index, then sends its number with a heartbeat to every 
 elected anybody else before it got that heartbeat, so nothing newer had been committed elsewhere when the round began. All
 reads asked in one turn share a round. Numbers only rise within a leader's term, and messages of other terms never get
 here: an answer can never count for a question asked after it was sent (etcd-io/raft#397).
+
+Whoever forwards a read says the same by asking as it would by answering the round. So where the leader and the asker are a
+quorum, as in a cluster of three, the read index is known when the question arrives, and no round is begun for it.
 """
 
 from collections import deque

@@ -44,6 +44,7 @@ SPARE_S = 1.0
 """After a refusal to revoke (the cluster is corrupt) it is tried again so much later."""
 
 _question = Struct("<q?")
+_term = Struct("<Q")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,18 @@ def unpack_ids(data: bytes) -> tuple[int, ...]:
     if len(data) % 8:
         raise InvalidArgumentError(f"raftkv: {len(data)} bytes are no lease ids")
     return unpack(f"<{len(data) // 8}q", data)
+
+
+def pack_renewal(term: int, lease_ids: Sequence[int]) -> bytes:
+    """What RENEW_LEASES is asked with. In which term the asker is tells the leader that nobody else was elected with its help."""
+    return _term.pack(term) + pack_ids(lease_ids)
+
+
+def unpack_renewal(data: bytes) -> tuple[int, tuple[int, ...]]:
+    """The term and the leases. Raises InvalidArgumentError."""
+    if len(data) < _term.size:
+        raise InvalidArgumentError(f"raftkv: {len(data)} bytes are no renewal")
+    return _term.unpack_from(data)[0], unpack_ids(data[_term.size :])
 
 
 def pack_question(lease_id: int, *, keys: bool) -> bytes:
@@ -217,11 +230,13 @@ class LeaseKeeper:
 
     # --- renewal -----------------------------------------------------------------------------------------------------
 
-    def _renew(self, data: bytes, _source: int) -> Reply[bytes]:
-        """Renews leases for a node: their ids in, their TTLs out. All that come in one turn are confirmed by one round."""
-        lease_ids = unpack_ids(data)
+    def _renew(self, data: bytes, source: int) -> Reply[bytes]:
+        """Renews leases for a node: their ids in, their TTLs out. All that come in one turn are confirmed by one round, or by the
+        asker, if it and this leader are a quorum.
+        """
+        term, lease_ids = unpack_renewal(data)
         reply: Reply[bytes] = Reply()
-        confirmed = self._replica.read(lambda: None)
+        confirmed = self._replica.read_for(source, term, lambda: None)
         confirmed.add_done_callback(lambda read: self._confirmed(lease_ids, reply, read.exception()))
         return reply
 

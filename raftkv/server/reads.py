@@ -57,6 +57,17 @@ class ReadRounds:
         self._count += 1
         self._waiting.append(Waiter(serve, reply, now + self._patience_s))
 
+    def add_confirmed(self, serve: Callable[[], None], reply: Reply[Any], now: float, *, index: int, applied: int) -> None:
+        """A read that came at `now` and needs no round: its index is known. Raises TooManyRequestsError."""
+        if index <= applied:
+            serve()
+            return
+        if self._count >= self._limit:
+            raise TooManyRequestsError
+        self._count += 1
+        waiter = Waiter(serve, reply, now + self._patience_s)
+        self._until_applied.append((index, float("-inf"), [waiter]))  # it was true when it was asked, which is not known here
+
     @property
     def waiting(self) -> bool:
         """Whether a round should begin."""

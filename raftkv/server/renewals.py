@@ -3,7 +3,7 @@
 from raftkv.errors import TooManyRequestsError
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
-from raftkv.server.lease_keeper import pack_ids, unpack_ids
+from raftkv.server.lease_keeper import pack_renewal, unpack_ids
 from raftkv.server.replica import Replica
 
 MAX_IDS = 10_000
@@ -40,7 +40,8 @@ class Renewals:
         waiting, self._next = self._next, []
         for first in range(0, len(waiting), MAX_IDS):
             batch = waiting[first : first + MAX_IDS]
-            answer = self._replica.ask_leader(Kind.RENEW_LEASES, pack_ids([lease_id for lease_id, _ in batch]))
+            question = pack_renewal(self._replica.term, [lease_id for lease_id, _ in batch])
+            answer = self._replica.ask_leader(Kind.RENEW_LEASES, question)
             answer.add_done_callback(lambda reply, batch=batch: self._answered(batch, reply))  # type: ignore[misc] # bound now
 
     def _answered(self, batch: list[tuple[int, Reply[int]]], answer: Reply[bytes]) -> None:

@@ -42,6 +42,62 @@ def test_leader_answers_only_after_a_quorum_has_confirmed_that_it_leads() -> Non
     assert cluster.reads
 
 
+def test_question_of_one_that_makes_a_quorum_with_the_leader_is_answered_without_a_round() -> None:
+    """Thesis 6.4, step 3: who asks in this term has elected nobody else before it asked."""
+    cluster = leading(1, 2, 3)
+    cluster.cut([1, 2], [3])
+    cluster.read(2, b"r")
+    run(cluster, 2)
+    exchange(cluster, 2, 1)
+    run(cluster, 1)
+    assert not sent(cluster, Heartbeat)
+    cluster.settle()
+    assert cluster.reads == {b"r": 1}
+
+
+def test_question_of_another_confirms_no_read_that_the_leader_was_asked_itself() -> None:
+    """It was sent before, and may have been elected since: an answer never counts for what was asked after it was sent."""
+    cluster = leading(1, 2, 3)
+    cluster.read(2, b"forwarded")
+    run(cluster, 2)
+    forwarded = cluster.take(2, 1)
+    cluster.cut([1], [2, 3])
+    cluster.elect(2)
+    cluster.propose(2, b"new")
+    cluster.settle()
+    cluster.read(1, b"own")
+    run(cluster, 1)
+    for message in forwarded:
+        cluster[1].step(message)
+    run(cluster, 1)
+    assert sent(cluster, ReadIndexReply)
+    assert not cluster.reads
+
+
+@pytest.mark.parametrize("asker", [2, 4])
+def test_question_is_no_quorum_of_five_nor_with_a_learner(asker: int) -> None:
+    """Thesis 4.2.1: 4 is a learner; 2 is one of five voters."""
+    cluster = Cluster([1, 2, 3], learners=[4]) if asker == 4 else leading(1, 2, 3, 5, 6)
+    cluster.elect(1)
+    cluster.read(asker, b"r")
+    run(cluster, asker)
+    exchange(cluster, asker, 1)
+    run(cluster, 1)
+    assert sent(cluster, Heartbeat)
+    assert not sent(cluster, ReadIndexReply)
+
+
+def test_forwarded_question_waits_until_the_leader_has_committed_in_its_term() -> None:
+    """Thesis 6.4, step 1."""
+    cluster = Cluster([1, 2, 3], pre_vote=False)
+    cluster[1].campaign()
+    run(cluster, 1)
+    cluster[1].step(VoteReply(2, 1, 1, granted=True))
+    cluster[1].step(ReadIndex(2, 1, 1, b"r"))
+    run(cluster, 1)
+    assert not sent(cluster, ReadIndexReply)
+
+
 def test_deposed_leader_answers_no_reads() -> None:
     """Thesis 6.4: another leader may have been elected that it does not know of."""
     cluster = leading(1, 2, 3)
@@ -189,8 +245,8 @@ def test_answer_that_nobody_waits_for_is_ignored() -> None:
 
 
 def test_refused_forwarded_read_is_given_back() -> None:
-    cluster = leading(1, 2, 3, max_pending_reads=1)
-    cluster.cut([1, 2], [3])
+    cluster = leading(1, 2, 3, 4, 5, max_pending_reads=1)
+    cluster.cut([1, 2], [3, 4, 5])
     cluster[1].step(ReadIndex(3, 1, 1, b"other"))
     cluster.read(2, b"r")
     run(cluster, 2)

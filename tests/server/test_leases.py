@@ -11,7 +11,7 @@ from raftkv.pb import rpc
 from raftkv.pb.command import ExpireLeases
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
-from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings, pack_question, unpack_ids
+from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings, pack_question, pack_renewal, unpack_ids
 from raftkv.server.renewals import Renewals
 from raftkv_chaos.sim.loop import LoopClock
 from tests.server.replicas import Cluster, Node, insist, simulate, until
@@ -129,6 +129,60 @@ def test_keepalives_of_one_turn_are_one_question() -> None:
         answers = [await reply for reply in replies]
         assert answers == [60] * 100 + [0]
         assert sum(type(message).__name__ == "Ask" for message in sent) == 1
+
+    simulate(scenario)
+
+
+def test_a_follower_that_asks_confirms_a_leader_of_three() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        leases = Leases(cluster)
+        leader = await cluster.leader()
+        follower = next(node for node in cluster.nodes.values() if node is not leader)
+        await leases.grant(leader, 7, 5)
+        rounds = leader.replica._reads._next
+        assert await leases.renew(follower, 7) == 5
+        assert leader.replica._reads._next == rounds
+        assert await leases.renew(leader, 7) == 5
+        assert leader.replica._reads._next == rounds + 1
+
+    simulate(scenario)
+
+
+def test_only_a_voter_that_asks_in_the_leaders_term_confirms_it() -> None:  # L2
+    async def scenario(cluster: Cluster) -> None:
+        leases = Leases(cluster)
+        leader = await cluster.leader()
+        others = [node_id for node_id in cluster.nodes if node_id != leader.node_id]
+        await leases.grant(leader, 7, 60)
+        for node_id in others:
+            cluster.network.cut(leader.node_id, node_id)
+        keeper, term = leases.keepers[leader.node_id], leader.replica.term
+        asked = [(others[0], term), (others[0], term - 1), (others[0], term + 1), (leader.node_id, term), (99, term)]
+        replies = [keeper._renew(pack_renewal(asked_in, [7]), source) for source, asked_in in asked]
+        await asyncio.sleep(ELECTION_S / 2)
+        assert [reply.done() for reply in replies] == [True, False, False, False, False]
+
+    simulate(scenario)
+
+
+def test_a_renewal_through_a_follower_finds_a_lease_that_the_leader_has_not_applied_yet() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        leases = Leases(cluster)
+        leader = await cluster.leader()
+        follower = next(node for node in cluster.nodes.values() if node is not leader)
+        keeper = leases.keepers[leader.node_id]
+        replica = leader.replica
+        request = rpc.LeaseGrantRequest(ID=7, TTL=5)
+        granted = replica.propose(body(LEASE_GRANT, request.SerializeToString()))
+        asked: list[Reply[bytes]] = []
+        while not granted.done():
+            if replica.commit_index > replica.machine.applied_index and not asked:
+                asked.append(keeper._renew(pack_renewal(replica.term, [7]), follower.node_id))
+                assert not asked[0].done()
+            await asyncio.sleep(0)
+        assert asked, "it was committed before it was applied"
+        await until(asked[0].done)
+        assert unpack_ids(asked[0].result()) == (5,)
 
     simulate(scenario)
 
