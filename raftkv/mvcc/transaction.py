@@ -190,7 +190,8 @@ class Transaction(Sight):
         main, sub = self.settled + 1, len(self.events)
         row = pack_revision(main, sub)
         kind = DELETE if encoded is None else UPDATE if previous is not None else CREATE
-        before = self._reader.get(_LIVE, key) if key in self._live else previous
+        # A creation has nothing before it, also where the key was deleted in this very request, and history will say the same.
+        before = None if kind == CREATE else self._reader.get(_LIVE, key) if key in self._live else previous
         self._live[key] = encoded
         self.history[versions_of(key) + row] = encoded or b""
         self.revisions[row] = kind + key

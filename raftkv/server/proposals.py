@@ -3,6 +3,8 @@
     queued ---offer---> bound to a term ---applied---> answered
        ^                      |
        '---- a later term was committed: it never will be applied, so it is safe to offer it again
+                              |
+                              '---- a snapshot jumped over the entries among which it may be: failed, outcome unknown
 
 That last arrow makes a change of leader invisible to clients. It rests on two facts: the leader takes a forwarded proposal
 only in the term it was bound to (raft.messages.Propose), and terms never fall along the log (Raft paper, 5.3). So when an
@@ -142,6 +144,14 @@ class Proposals:
         self.changes.extendleft([proposal for proposal in reversed(dead) if proposal.change])
         self._queue.extendleft([proposal for proposal in reversed(dead) if not proposal.change])
         return bool(dead)
+
+    def replaced(self, term: int) -> None:
+        """A snapshot whose last entry is of `term` took the place of entries that were never applied here. What was bound by then may
+        be among them: to offer it again could apply it twice, so nobody can say what became of it.
+        """
+        for proposal in [p for p in self._pending.values() if UNBOUND < p.term <= term]:
+            del self._pending[proposal.identifier]
+            _fail(proposal, LeaderFailureTimeoutError())
 
     def answer(self, identifier: int) -> Reply[Message] | None:
         """The reply to a proposal that was applied, if somebody still waits."""

@@ -514,6 +514,7 @@ class Replica:
     def _persist(self, persist: Persist) -> None:
         if persist.snapshot is not None:
             self._applier.clear()
+            self._proposals.replaced(persist.snapshot.term)
             receiver = self._incoming.take(persist.snapshot)
             self.watches.hold()
             self._writer.install(persist, receiver, lambda: self._swapped(persist))

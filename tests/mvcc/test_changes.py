@@ -79,3 +79,12 @@ def test_batches_are_bounded() -> None:
     sizes = [len(batch) for batch in store.changes(2, store.revision)]
     assert sum(sizes) == 3000
     assert max(sizes) <= 500
+
+
+def test_a_creation_has_nothing_before_it_live_or_from_history() -> None:
+    """A key that is deleted and put again in one request was created by it (as in etcd: IsCreateEvent)."""
+    store = new_store()
+    run(store, put(b"a", b"1"))
+    done = written(store.txn(txn(txn(delete(b"a")), put(b"a", b"2"))))
+    assert [event.previous is None for event in done.events] == [False, True]
+    assert changes(store, 3, 3, previous=True) == list(done.events)

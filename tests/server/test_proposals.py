@@ -138,3 +138,18 @@ async def test_stopping_fails_all() -> None:
     future = pending.add(b"", 0.0)
     pending.stop()
     assert isinstance(future.exception(), StoppedError)
+
+
+async def test_what_a_snapshot_may_hold_is_never_offered_again() -> None:
+    pending = proposals()
+    bound, later, queued = (pending.add(b"", 0.0) for _ in range(3))
+    batch = pending.take_queued(MEGABYTE)
+    pending.bind(batch[:1], 4)
+    pending.bind(batch[1:2], 5)
+    pending.put_back(batch[2:])
+    pending.replaced(4)
+    assert isinstance(bound.exception(), LeaderFailureTimeoutError)
+    assert not later.done()
+    assert not queued.done()
+    pending.term_applied(6)
+    assert identifiers(pending.take_queued(MEGABYTE)) == [1001, 1002]

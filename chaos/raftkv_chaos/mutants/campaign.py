@@ -1,0 +1,120 @@
+"""All mutants over some worker processes: each finder in turn until one finds the mutant, each find tried again without it."""
+
+import json
+import os
+import sys
+from asyncio import Queue, TaskGroup, create_subprocess_exec, timeout
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from raftkv_chaos.mutants.finders import seeds_of
+from raftkv_chaos.mutants.hunt import NO_MUTANT, ROOT
+from raftkv_chaos.mutants.mutant import Mutant
+
+GRACE = 4.0
+"""Real time that a worker gets for each second of processor time that it may use: the machine may be busy with other things."""
+
+
+class CampaignError(Exception):
+    """Nothing can be said about the mutants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long each mutant is looked for, by each of its finders."""
+
+    seeds: int = 200
+    seed_s: float = 30.0
+    """Processor time of one seed, beyond which it counts as one that never ends."""
+    finder_s: float = 120.0
+    """Processor time of all seeds of one finder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """What found a mutant."""
+
+    finder: str
+    seed: int
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a mutant."""
+
+    mutant: Mutant
+    find: Find | None = None
+    seeds: int = 0
+    """Tried, by all finders together."""
+    seconds: float = 0.0
+    unsound: list[str] = field(default_factory=list)
+    """Finders that find the same without the mutant: a bug of theirs, or of raftkv."""
+
+
+async def campaign(
+    mutants: Iterable[Mutant], budget: Budget, *, jobs: int, told: Callable[[Outcome], None], first_seed: int = 0
+) -> list[Outcome]:
+    """Looks for each mutant; `told` hears of each as soon as it is settled. In the order of the mutants."""
+    outcomes = [Outcome(mutant) for mutant in mutants]
+    waiting: Queue[Outcome] = Queue()
+    for outcome in outcomes:
+        waiting.put_nowait(outcome)
+
+    async def work() -> None:
+        while not waiting.empty():
+            outcome = waiting.get_nowait()
+            await _look_for(outcome, budget, first_seed)
+            told(outcome)
+
+    async with TaskGroup() as workers:
+        for _ in range(jobs):
+            workers.create_task(work())
+    return outcomes
+
+
+async def _look_for(outcome: Outcome, budget: Budget, first_seed: int) -> None:
+    for name in outcome.mutant.finders:
+        seeds = seeds_of(name, budget.seeds)
+        find = await _hunt(outcome, name, range(first_seed, first_seed + seeds), budget)
+        if find is None:
+            continue
+        if await replay(None, find, budget) is None:
+            outcome.find = find
+            return
+        outcome.unsound.append(f"{name} {find.seed}: {find.where} {find.what}")
+
+
+async def _hunt(outcome: Outcome, name: str, seeds: range, budget: Budget) -> Find | None:
+    answer = await _worker(outcome.mutant.id, name, seeds, budget)
+    outcome.seeds += answer["seeds"]
+    outcome.seconds += answer["seconds"]
+    return Find(name, **answer["found"]) if answer["found"] else None
+
+
+async def replay(mutant: Mutant | None, find: Find, budget: Budget) -> Find | None:
+    """What that finder finds at that seed, with the mutant or without any."""
+    answer = await _worker(mutant.id if mutant else NO_MUTANT, find.finder, range(find.seed, find.seed + 1), budget)
+    return Find(find.finder, **answer["found"]) if answer["found"] else None
+
+
+async def _worker(mutant: str, name: str, seeds: Sequence[int], budget: Budget) -> dict:  # type: ignore[type-arg] # as JSON has it
+    arguments = [mutant, name, str(seeds[0]), str(len(seeds)), str(budget.seed_s), str(budget.finder_s)]
+    process = await create_subprocess_exec(
+        sys.executable, "-m", "raftkv_chaos.mutants.hunt", *arguments,
+        stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    try:
+        async with timeout(GRACE * (budget.finder_s + budget.seed_s)):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        found = {"seed": seeds[0], "where": "", "what": "does not end, and cannot be interrupted"}
+        return {"seeds": len(seeds), "seconds": budget.finder_s, "found": found}
+    if not output:
+        raise CampaignError(f"the worker for {mutant} and {name} failed:\n{errors.decode()[-2000:]}")
+    answer: dict = json.loads(output)  # type: ignore[type-arg] # as above
+    return answer
