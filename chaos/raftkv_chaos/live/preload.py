@@ -73,9 +73,8 @@ class Control:
         self.journal = folder / "syncs"
         path = folder / "control"
         path.write_bytes(bytes(ctypes.sizeof(_Block)))
-        self._file = path.open("r+b")
-        self._map = mmap.mmap(self._file.fileno(), ctypes.sizeof(_Block))
-        self._block = _Block.from_buffer(self._map)
+        with path.open("r+b") as file:
+            self._block = _Block.from_buffer(mmap.mmap(file.fileno(), ctypes.sizeof(_Block)))
         self._block.rate = 1.0
         self.environment = {
             "LD_PRELOAD": str(library),

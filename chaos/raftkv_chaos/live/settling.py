@@ -17,6 +17,7 @@ from typing import Any
 from raftkv_chaos.live.truth import Truth, line_of
 from raftkv_jepsen.history import Operation, freeze
 from raftkv_jepsen.store import LeaseGrant
+from raftkv_jepsen.verdict import Finding
 
 CLUSTER = "cluster"
 
@@ -31,6 +32,18 @@ def settle(operations: Sequence[Operation], truth: Truth) -> list[Operation]:
     claimed = {_revision(each) for each in (*answered, *opened) if _writes(each)}
     own = (_ending(each, ends, last) for each in _own(truth, claimed))
     return sorted((*answered, *opened, *own, *_grants(truth)), key=lambda operation: operation.call)
+
+
+def unfounded(operations: Sequence[Operation], truth: Truth) -> list[Finding]:
+    """Acknowledged writes that the log does not have at their revision."""
+    found = []
+    for operation in operations:
+        if operation.end is None or not _writes(operation):
+            continue
+        revision = _revision(operation)
+        if any(revision not in truth.writers.get(put, ()) for put in _puts(operation)):
+            found.append(Finding("lost write", f"{operation} is not in the log at revision {revision}", (operation,)))
+    return found
 
 
 def _ends(answered: Sequence[Operation], revisions: int, last: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from raftkv.clock import Clock
 from raftkv_chaos.live.historian import Changes
-from raftkv_chaos.live.settling import settle
+from raftkv_chaos.live.settling import settle, unfounded
 from raftkv_chaos.live.truth import Truth
 from raftkv_jepsen.checkers import check_leases, check_list_append, check_locks, check_reads, check_watches
 from raftkv_jepsen.errors import JepsenError
@@ -126,9 +126,10 @@ def _store(history: History, evidence: Evidence) -> Verdict:
     """The whole store, linearizable, with its revisions; and reads of the past against the log."""
     whole = check_linearizable(settle(history.operations, evidence.truth), EtcdModel(), _budget(evidence))
     reads = check_reads(history.operations, evidence.truth.replay)
-    if reads.validity is Validity.VIOLATION:
+    further = [*unfounded(history.operations, evidence.truth), *reads.findings]
+    if further:
         whole.validity = Validity.VIOLATION
-    whole.findings += reads.findings
+    whole.findings += further
     whole.counts |= reads.counts
     return whole
 
