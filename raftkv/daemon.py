@@ -56,6 +56,7 @@ from raftkv.server.corruption import CorruptionCheck
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
+from raftkv.server.rendezvous_keeper import RendezvousKeeper
 from raftkv.server.replica import Parts, Replica, Settings
 from raftkv.storage.engine import Engine
 from raftkv.storage.identity import Identity, read_identity
@@ -137,6 +138,7 @@ class _Daemon:
             health = Health()
             lag = LoopLag()
             proofs = authentication(replica, self._clock, auth_options(self._config))
+            jobs = RendezvousKeeper(replica, self._clock, asyncio.get_running_loop())
             leases = LeaseKeeper(
                 replica,
                 self._clock,
@@ -147,6 +149,7 @@ class _Daemon:
             replica.turn_ended = server.flush
             try:
                 leases.start()
+                jobs.start()
                 await self._start(replica, peers, server)
                 lag.start()
                 duties = [tasks.create_task(duty) for duty in self._duties(replica)]
@@ -159,6 +162,7 @@ class _Daemon:
             finally:
                 lag.stop()
                 leases.stop()
+                jobs.stop()
                 proofs.passwords.stop()
                 replica.stop()
                 await _stop_serving(server, gateway, 0.0)

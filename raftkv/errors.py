@@ -290,6 +290,34 @@ class LearnerError(RequestError):
     text = "etcdserver: rpc not supported for learner"
 
 
+class JobNotFoundError(RequestError):
+    """A job that nobody has joined yet, or that was removed."""
+
+    code = Code.NOT_FOUND
+    text = "raftkv: job not found"
+
+
+class JobInUseError(RequestError):
+    """A job that is to be removed, and is neither closed nor without nodes."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "raftkv: nodes take part in the job: close it first"
+
+
+class TooManyJobsError(RequestError):
+    """There is no room for one more job; closed ones can be removed."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    text = "raftkv: too many jobs"
+
+
+class RoundOverError(RequestError):
+    """What a node says is about a world that is over, or that it is not in."""
+
+    code = Code.FAILED_PRECONDITION
+    text = "raftkv: the round is over, or the node is not in its world"
+
+
 class RequestIdExpiredError(RequestError):
     """A retry of a request so old that whether it was applied is no longer known here."""
 

@@ -35,6 +35,7 @@ from raftkv.pb.command import ChangeMember, Command, IssueToken, SetClusterVersi
 from raftkv.pb.raft import MembershipChange
 from raftkv.pb.rpc import AlarmRequest, Member
 from raftkv.raft.messages import ChangeKind, Entry, EntryKind, Membership
+from raftkv.rendezvous import Rendezvous
 from raftkv.storage.engine import Table
 from raftkv.storage.overlay import Overlay
 
@@ -45,7 +46,7 @@ _VERSION_ROW = b"cluster_version"
 _DOWNGRADE_ROW = b"downgrade"
 _applied = Struct(">QQ")
 
-_KEY_REQUESTS = {"put", "delete_range", "txn", "compact", "lease_grant", "lease_revoke", "expire_leases", "update"}
+_KEY_REQUESTS = {"put", "delete_range", "txn", "compact", "lease_grant", "lease_revoke", "expire_leases", "update", "rendezvous"}
 """The commands that alarms may forbid."""
 _NEED_SPACE = {"put", "lease_grant", "update"}
 
@@ -71,6 +72,7 @@ class StateMachine:
         self.lessor = Lessor(state)
         self.store = store if store is not None else Store(state, self.lessor.exists, self.lessor)
         self.leases = LeaseCommands(self.lessor, self.store)
+        self.rendezvous = Rendezvous(state, self.store, self.lessor)
         self.applied_index = 0
         self.applied_term = 0
         self._term = 0
@@ -90,14 +92,18 @@ class StateMachine:
             "compact": self.store.compact,
             "alarm": self._alarm,
             "lease_grant": self.leases.grant,
-            "lease_revoke": lambda request: begin(self.leases.revoke(request)),
-            "expire_leases": lambda request: begin(self.leases.expire(request, self._term)),
+            "lease_revoke": lambda request: begin(self._with_deaths(self.leases.revoke(request), (request.ID,))),
+            "expire_leases": lambda request: begin(
+                self._with_deaths(self.leases.expire(request, self._term), request.ids)
+            ),
             "checkpoint_leases": lambda request: self.leases.checkpoint(request, self._term),
             "set_member": self._set_member,
             "change_member": self._change_member,
             "set_cluster_version": self._set_cluster_version,
             "set_downgrade": self._set_downgrade,
             "issue_token": self._issue_token,
+            "rendezvous": self.rendezvous.apply,
+            "rendezvous_timeouts": lambda request: self.rendezvous.time_out(request, self._term),
             "update": Updates(self.store).apply,
             **{name: self._of_auth(handler) for name, handler in self.auth.handlers().items()},
         }
@@ -143,6 +149,7 @@ class StateMachine:
         yield from self._requests.load()
         yield from self.lessor.load()
         yield from self.store.load()
+        yield from self.rendezvous.load()
 
     def bootstrap(self, membership: Membership, members: list[Member], *, index: int = 0, term: int = 0) -> None:
         """The members that a cluster starts with, which no entry of the log adds: this is the state at that index and term.
@@ -279,6 +286,13 @@ class StateMachine:
         response = self.auth.issue_token(request, self.applied_index + 1)
         response.header.revision = self.store.revision
         return response, ()
+
+    def _with_deaths(self, ending: Steps[Result], lease_ids: Sequence[int]) -> Steps[Result]:
+        """Ends leases, and with them, in the same entry, the nodes of jobs that live by them."""
+        response, events = yield from ending
+        if self.rendezvous.holds(lease_ids):
+            events = [*events, *self.rendezvous.leases_ended(lease_ids)]
+        return response, events
 
     def _lease_keys(self, lease_id: int) -> Iterable[bytes]:
         lease = self.lessor.leases.get(lease_id)

@@ -2,6 +2,7 @@
 have changed, and that the log's order decides is the only answer on which all replicas agree.
 
     KEYS       what it reads and writes, the user must be allowed to        raftkv.auth.access
+    JOB        the user must be allowed to write all keys of the job that it is about
     KNOWN      any user
     ROOT       the role root
     NODE       a node that says so, or the role root
@@ -16,13 +17,16 @@ from typing import Any, Final
 
 from raftkv.auth.state import NODE, Auth, Author
 from raftkv.errors import PermissionDeniedError
-from raftkv.pb.rpc import AlarmRequest
+from raftkv.pb.rendezvous import JobChange
+from raftkv.pb.rpc import AlarmRequest, DeleteRangeRequest, PutRequest
+from raftkv.rendezvous.layout import job_prefix, prefix_end
 
 
 class Right(Enum):
     """What a command asks of its author."""
 
     KEYS = "keys"
+    JOB = "job"
     KNOWN = "known"
     ROOT = "root"
     NODE = "node"
@@ -56,6 +60,8 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "expire_leases": Right.OWN,
     "set_downgrade": Right.OWN,
     "issue_token": Right.OWN,
+    "rendezvous": Right.JOB,
+    "rendezvous_timeouts": Right.OWN,
 }
 """By the command's field in command.Command."""
 
@@ -65,6 +71,8 @@ def check_rights(auth: Auth, body: str, request: Any, author: Author) -> None:
     right = RIGHTS.get(body)
     if right is Right.KEYS:
         auth.check(author, request)
+    elif right is Right.JOB:
+        _check_job(auth, request, author)
     elif (
         right is Right.ROOT
         or (right is Right.NODE and author != NODE)
@@ -75,6 +83,15 @@ def check_rights(auth: Auth, body: str, request: Any, author: Author) -> None:
         auth.check_known(author)
     elif right is None:
         raise PermissionDeniedError
+
+
+def _check_job(auth: Auth, change: JobChange, author: Author) -> None:
+    """Who may write all keys of a job may do with it what it likes; and may hang its keys on a lease as those of any put."""
+    kind = change.WhichOneof("change")
+    prefix = job_prefix("" if kind is None else getattr(change, kind).job).encode()
+    auth.check(author, DeleteRangeRequest(key=prefix, range_end=prefix_end(prefix)))
+    if kind == "join":
+        auth.check(author, PutRequest(key=prefix, lease=change.join.lease))
 
 
 def _only_looks(request: Any) -> bool:

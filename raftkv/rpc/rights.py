@@ -28,6 +28,7 @@ class Right(Enum):
 
 
 _AUTH, _KV, _LEASE = "etcdserverpb.Auth", "etcdserverpb.KV", "etcdserverpb.Lease"
+_RENDEZVOUS = "raftkv.v1.Rendezvous"
 _CLUSTER, _MAINTENANCE = "etcdserverpb.Cluster", "etcdserverpb.Maintenance"
 
 _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
@@ -46,6 +47,7 @@ _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
     Right.KEYS: (
         (_KV, "Range RangeStream Put DeleteRange Txn"),
         ("raftkv.v1.Updates", "Update"),
+        (_RENDEZVOUS, "Join Leave Report Close Remove Exclude Readmit Preempt AcknowledgePreemption Look Watch World List"),
         (_LEASE, "LeaseRevoke LeaseTimeToLive"),
         ("v3lockpb.Lock", "Lock Unlock"),
         ("v3electionpb.Election", "Campaign Proclaim Leader Observe Resign"),

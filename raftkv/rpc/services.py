@@ -16,6 +16,7 @@ from raftkv.rpc.lock import Lock
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
 from raftkv.rpc.reflection import reflection_services
+from raftkv.rpc.rendezvous import RendezvousService
 from raftkv.rpc.updates import PATH as UPDATE_PATH
 from raftkv.rpc.updates import UpdatesService, check_update
 from raftkv.rpc.watch import Watch, WatchSettings
@@ -49,6 +50,7 @@ def services(
         *watches.methods(),
         *UpdatesService(replica, quota, limits).methods(),
         *Leases(replica, quota, access, election_timeout_s=watch.election_timeout_s, rng=rng).methods(),
+        *RendezvousService(replica, quota, access, election_timeout_s=watch.election_timeout_s).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),

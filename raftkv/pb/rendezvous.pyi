@@ -1,0 +1,367 @@
+from raftkv.pb import rpc as _rpc_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NO_JOB: _ClassVar[Phase]
+    GATHERING: _ClassVar[Phase]
+    FORMED: _ClassVar[Phase]
+    CLOSED: _ClassVar[Phase]
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NO_ROLE: _ClassVar[Role]
+    READY: _ClassVar[Role]
+    SURVIVOR: _ClassVar[Role]
+    MEMBER: _ClassVar[Role]
+    WAITING: _ClassVar[Role]
+    SPARE: _ClassVar[Role]
+    DONE: _ClassVar[Role]
+    EXCLUDED: _ClassVar[Role]
+
+class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNDECIDED: _ClassVar[Outcome]
+    SUCCEEDED: _ClassVar[Outcome]
+    FAILED: _ClassVar[Outcome]
+    CANCELED: _ClassVar[Outcome]
+
+class RankOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STABLE: _ClassVar[RankOrder]
+    NATURAL: _ClassVar[RankOrder]
+    TOPOLOGY: _ClassVar[RankOrder]
+NO_JOB: Phase
+GATHERING: Phase
+FORMED: Phase
+CLOSED: Phase
+NO_ROLE: Role
+READY: Role
+SURVIVOR: Role
+MEMBER: Role
+WAITING: Role
+SPARE: Role
+DONE: Role
+EXCLUDED: Role
+UNDECIDED: Outcome
+SUCCEEDED: Outcome
+FAILED: Outcome
+CANCELED: Outcome
+STABLE: RankOrder
+NATURAL: RankOrder
+TOPOLOGY: RankOrder
+
+class JobSettings(_message.Message):
+    __slots__ = ("min_nodes", "max_nodes", "last_call_ms", "gather_timeout_ms", "max_restarts", "max_rounds_without_progress", "max_node_failures", "cool_down_ms", "rank_order")
+    MIN_NODES_FIELD_NUMBER: _ClassVar[int]
+    MAX_NODES_FIELD_NUMBER: _ClassVar[int]
+    LAST_CALL_MS_FIELD_NUMBER: _ClassVar[int]
+    GATHER_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ROUNDS_WITHOUT_PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    MAX_NODE_FAILURES_FIELD_NUMBER: _ClassVar[int]
+    COOL_DOWN_MS_FIELD_NUMBER: _ClassVar[int]
+    RANK_ORDER_FIELD_NUMBER: _ClassVar[int]
+    min_nodes: int
+    max_nodes: int
+    last_call_ms: int
+    gather_timeout_ms: int
+    max_restarts: int
+    max_rounds_without_progress: int
+    max_node_failures: int
+    cool_down_ms: int
+    rank_order: RankOrder
+    def __init__(self, min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., last_call_ms: _Optional[int] = ..., gather_timeout_ms: _Optional[int] = ..., max_restarts: _Optional[int] = ..., max_rounds_without_progress: _Optional[int] = ..., max_node_failures: _Optional[int] = ..., cool_down_ms: _Optional[int] = ..., rank_order: _Optional[_Union[RankOrder, str]] = ...) -> None: ...
+
+class JoinRequest(_message.Message):
+    __slots__ = ("job", "node", "incarnation", "lease", "after_token", "settings", "address", "data", "segments", "slot")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    incarnation: str
+    lease: int
+    after_token: int
+    settings: JobSettings
+    address: str
+    data: str
+    segments: _containers.RepeatedScalarFieldContainer[str]
+    slot: int
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., incarnation: _Optional[str] = ..., lease: _Optional[int] = ..., after_token: _Optional[int] = ..., settings: _Optional[_Union[JobSettings, _Mapping]] = ..., address: _Optional[str] = ..., data: _Optional[str] = ..., segments: _Optional[_Iterable[str]] = ..., slot: _Optional[int] = ...) -> None: ...
+
+class LeaveRequest(_message.Message):
+    __slots__ = ("job", "node", "incarnation", "reason")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    incarnation: str
+    reason: str
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., incarnation: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ReportRequest(_message.Message):
+    __slots__ = ("job", "node", "token", "kind", "step", "reason")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PROGRESS: _ClassVar[ReportRequest.Kind]
+        SUCCESS: _ClassVar[ReportRequest.Kind]
+        FAILURE: _ClassVar[ReportRequest.Kind]
+        FATAL: _ClassVar[ReportRequest.Kind]
+    PROGRESS: ReportRequest.Kind
+    SUCCESS: ReportRequest.Kind
+    FAILURE: ReportRequest.Kind
+    FATAL: ReportRequest.Kind
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    token: int
+    kind: ReportRequest.Kind
+    step: int
+    reason: str
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., kind: _Optional[_Union[ReportRequest.Kind, str]] = ..., step: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CloseRequest(_message.Message):
+    __slots__ = ("job", "outcome", "reason")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    outcome: Outcome
+    reason: str
+    def __init__(self, job: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RemoveRequest(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    def __init__(self, job: _Optional[str] = ...) -> None: ...
+
+class ExcludeRequest(_message.Message):
+    __slots__ = ("job", "node", "reason", "cool_down_ms")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COOL_DOWN_MS_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    reason: str
+    cool_down_ms: int
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., reason: _Optional[str] = ..., cool_down_ms: _Optional[int] = ...) -> None: ...
+
+class ReadmitRequest(_message.Message):
+    __slots__ = ("job", "node")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ...) -> None: ...
+
+class PreemptRequest(_message.Message):
+    __slots__ = ("job", "node", "reason")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    reason: str
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AcknowledgePreemptionRequest(_message.Message):
+    __slots__ = ("job", "node", "token", "step")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    token: int
+    step: int
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ...) -> None: ...
+
+class LookRequest(_message.Message):
+    __slots__ = ("job", "node")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ...) -> None: ...
+
+class Preemption(_message.Message):
+    __slots__ = ("node", "reason", "agreed", "stop_step", "answers")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    STOP_STEP_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    reason: str
+    agreed: bool
+    stop_step: int
+    answers: int
+    def __init__(self, node: _Optional[str] = ..., reason: _Optional[str] = ..., agreed: _Optional[bool] = ..., stop_step: _Optional[int] = ..., answers: _Optional[int] = ...) -> None: ...
+
+class Standing(_message.Message):
+    __slots__ = ("job", "phase", "round", "token", "role", "rank", "world_size", "master_node", "master_address", "master_data", "ready", "waiting", "spares", "reason", "outcome", "restarts", "step", "preemption", "settings", "awaited")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    WORLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MASTER_NODE_FIELD_NUMBER: _ClassVar[int]
+    MASTER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MASTER_DATA_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    SPARES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTION_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    phase: Phase
+    round: int
+    token: int
+    role: Role
+    rank: int
+    world_size: int
+    master_node: str
+    master_address: str
+    master_data: str
+    ready: int
+    waiting: int
+    spares: int
+    reason: str
+    outcome: Outcome
+    restarts: int
+    step: int
+    preemption: Preemption
+    settings: JobSettings
+    awaited: int
+    def __init__(self, job: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., round: _Optional[int] = ..., token: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., master_node: _Optional[str] = ..., master_address: _Optional[str] = ..., master_data: _Optional[str] = ..., ready: _Optional[int] = ..., waiting: _Optional[int] = ..., spares: _Optional[int] = ..., reason: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., restarts: _Optional[int] = ..., step: _Optional[int] = ..., preemption: _Optional[_Union[Preemption, _Mapping]] = ..., settings: _Optional[_Union[JobSettings, _Mapping]] = ..., awaited: _Optional[int] = ...) -> None: ...
+
+class RendezvousResponse(_message.Message):
+    __slots__ = ("header", "standing")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    standing: Standing
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
+
+class WorldRequest(_message.Message):
+    __slots__ = ("job", "round")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    round: int
+    def __init__(self, job: _Optional[str] = ..., round: _Optional[int] = ...) -> None: ...
+
+class WorldNode(_message.Message):
+    __slots__ = ("node", "address", "segments")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    address: str
+    segments: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, node: _Optional[str] = ..., address: _Optional[str] = ..., segments: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WorldResponse(_message.Message):
+    __slots__ = ("header", "round", "token", "nodes")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    round: int
+    token: int
+    nodes: _containers.RepeatedCompositeFieldContainer[WorldNode]
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., round: _Optional[int] = ..., token: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[WorldNode, _Mapping]]] = ...) -> None: ...
+
+class ListRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListResponse(_message.Message):
+    __slots__ = ("header", "jobs")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    jobs: _containers.RepeatedCompositeFieldContainer[Standing]
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ...) -> None: ...
+
+class JobChange(_message.Message):
+    __slots__ = ("join", "leave", "report", "close", "remove", "exclude", "readmit", "preempt", "acknowledge_preemption")
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    READMIT_FIELD_NUMBER: _ClassVar[int]
+    PREEMPT_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_PREEMPTION_FIELD_NUMBER: _ClassVar[int]
+    join: JoinRequest
+    leave: LeaveRequest
+    report: ReportRequest
+    close: CloseRequest
+    remove: RemoveRequest
+    exclude: ExcludeRequest
+    readmit: ReadmitRequest
+    preempt: PreemptRequest
+    acknowledge_preemption: AcknowledgePreemptionRequest
+    def __init__(self, join: _Optional[_Union[JoinRequest, _Mapping]] = ..., leave: _Optional[_Union[LeaveRequest, _Mapping]] = ..., report: _Optional[_Union[ReportRequest, _Mapping]] = ..., close: _Optional[_Union[CloseRequest, _Mapping]] = ..., remove: _Optional[_Union[RemoveRequest, _Mapping]] = ..., exclude: _Optional[_Union[ExcludeRequest, _Mapping]] = ..., readmit: _Optional[_Union[ReadmitRequest, _Mapping]] = ..., preempt: _Optional[_Union[PreemptRequest, _Mapping]] = ..., acknowledge_preemption: _Optional[_Union[AcknowledgePreemptionRequest, _Mapping]] = ...) -> None: ...
+
+class JobTimeouts(_message.Message):
+    __slots__ = ("term", "timers")
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    term: int
+    timers: _containers.RepeatedCompositeFieldContainer[JobTimer]
+    def __init__(self, term: _Optional[int] = ..., timers: _Optional[_Iterable[_Union[JobTimer, _Mapping]]] = ...) -> None: ...
+
+class JobTimer(_message.Message):
+    __slots__ = ("job", "kind", "subject", "number")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        LAST_CALL: _ClassVar[JobTimer.Kind]
+        GATHER: _ClassVar[JobTimer.Kind]
+        COOL_DOWN: _ClassVar[JobTimer.Kind]
+    LAST_CALL: JobTimer.Kind
+    GATHER: JobTimer.Kind
+    COOL_DOWN: JobTimer.Kind
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    kind: JobTimer.Kind
+    subject: str
+    number: int
+    def __init__(self, job: _Optional[str] = ..., kind: _Optional[_Union[JobTimer.Kind, str]] = ..., subject: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,265 @@
+"""raftkv.v1.Rendezvous: jobs of training clusters. Changes go through the log; how a job stands is pushed to whoever watches.
+
+What is pushed is the state, not the changes: who collects slowly sees the latest, and nothing queues up. What is the same for
+all nodes of a job is encoded once for each change.
+"""
+
+from asyncio import Future, get_running_loop
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Any
+
+from raftkv.apply.command import RENDEZVOUS, body
+from raftkv.errors import NotAllowedError, RequestError, RequestTooLargeError
+from raftkv.pb import rendezvous as pb
+from raftkv.pb.rpc import RangeRequest, ResponseHeader
+from raftkv.rendezvous import Job, check_change
+from raftkv.rendezvous.layout import check_name, job_prefix, prefix_end
+from raftkv.rendezvous.standing import place_of, standing_of
+from raftkv.reply import Reply
+from raftkv.rpc.access import Access
+from raftkv.rpc.leaderless import LeaderlessStreams
+from raftkv.rpc.metadata import needs_leader, request_id
+from raftkv.rpc.method import Call, Kind, Method
+from raftkv.server.quota import Quota
+from raftkv.server.replica import Replica
+
+SERVICE = "/raftkv.v1.Rendezvous/"
+MAX_REQUEST_BYTES = 64 * 1024
+"""Nothing that may be said is longer."""
+JOIN_COST_BYTES = 1024
+"""What a node counts for the quota, beside what it says of itself."""
+
+_LENGTH_DELIMITED = 2
+_HEADER, _STANDING = b"\x0a", b"\x12"
+"""The tags of RendezvousResponse's fields."""
+_TAGS = {
+    field.name: bytes((field.number << 3 | _LENGTH_DELIMITED,))
+    for field in pb.JobChange.DESCRIPTOR.oneofs_by_name["change"].fields
+}
+
+
+class RendezvousService:
+    """The service."""
+
+    def __init__(self, replica: Replica, quota: Quota, access: Access, *, election_timeout_s: float) -> None:
+        self._replica = replica
+        self._quota = quota
+        self._access = access
+        self._rendezvous = replica.machine.rendezvous
+        self._audience = Listeners()
+        self._rendezvous.audience = self._audience
+        self._leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, election_timeout_s)
+
+    def methods(self) -> list[Method]:
+        """What it offers."""
+        unary, answer = Kind.UNARY, pb.RendezvousResponse
+        return [
+            Method(SERVICE + "Join", unary, pb.JoinRequest, answer, self._change("join")),
+            Method(SERVICE + "Leave", unary, pb.LeaveRequest, answer, self._change("leave")),
+            Method(SERVICE + "Report", unary, pb.ReportRequest, answer, self._change("report")),
+            Method(SERVICE + "Close", unary, pb.CloseRequest, answer, self._change("close")),
+            Method(SERVICE + "Remove", unary, pb.RemoveRequest, answer, self._change("remove")),
+            Method(SERVICE + "Exclude", unary, pb.ExcludeRequest, answer, self._change("exclude")),
+            Method(SERVICE + "Readmit", unary, pb.ReadmitRequest, answer, self._change("readmit")),
+            Method(SERVICE + "Preempt", unary, pb.PreemptRequest, answer, self._change("preempt")),
+            Method(
+                SERVICE + "AcknowledgePreemption",
+                unary,
+                pb.AcknowledgePreemptionRequest,
+                answer,
+                self._change("acknowledge_preemption"),
+            ),
+            Method(SERVICE + "Look", unary, pb.LookRequest, answer, self.look),
+            Method(SERVICE + "Watch", Kind.SERVER_STREAM, pb.LookRequest, answer, self.watch),
+            Method(SERVICE + "World", unary, pb.WorldRequest, pb.WorldResponse, self.world),
+            Method(SERVICE + "List", unary, pb.ListRequest, pb.ListResponse, self.list),
+        ]
+
+    # --- changes ---------------------------------------------------------------------------------------------------
+
+    def _change(self, kind: str) -> Callable[[Any, Call], Reply[Any]]:
+        tag = _TAGS[kind]
+
+        def change(request: Any, call: Call) -> Reply[Any]:
+            check_change(request)
+            if len(call.body) > MAX_REQUEST_BYTES:
+                raise RequestTooLargeError
+            if kind == "join":
+                self._quota.check(JOIN_COST_BYTES + 2 * len(call.body))
+            entry = body(RENDEZVOUS, body(tag, call.body))
+            return self._replica.propose(entry, request_id(call.metadata), call.author)
+
+        return change
+
+    # --- questions -------------------------------------------------------------------------------------------------
+
+    def look(self, request: pb.LookRequest, call: Call) -> Reply[Any]:
+        """How a job stands now."""
+        check_change(request)
+
+        def work() -> bytes:
+            self._check(call, request.job)
+            return self._response(request)
+
+        return self._replica.read(work)
+
+    async def watch(self, request: pb.LookRequest, call: Call) -> AsyncGenerator[bytes, None]:
+        """How a job stands now, and whenever that has changed."""
+        check_change(request)
+        listener = self._audience.add(request.job, request.node)
+        if needs_leader(call.metadata):
+            self._leaderless.add(listener.fail)
+        try:
+            await self._replica.read(lambda: None)  # nobody is told what was true before the question
+            while True:
+                self._check(call, request.job)
+                listener.news = False
+                yield self._response(request)
+                await listener.wait()
+        finally:
+            self._leaderless.remove(listener.fail)
+            self._audience.remove(listener)
+
+    def world(self, request: pb.WorldRequest, call: Call) -> Reply[Any]:
+        """Who is in a round."""
+        check_name(request.job, "a job")
+
+        def work() -> pb.WorldResponse:
+            self._check(call, request.job)
+            return self._world(request)
+
+        return self._replica.read(work)
+
+    def list(self, request: pb.ListRequest, call: Call) -> Reply[Any]:  # noqa: ARG002 (a handler's shape)
+        """All jobs."""
+        return self._replica.read(lambda: self._list(call))
+
+    def _list(self, call: Call) -> pb.ListResponse:
+        response = pb.ListResponse(header=self._header())
+        for name, job in sorted(self._rendezvous.jobs.items()):
+            try:
+                self._check(call, name)
+            except NotAllowedError:
+                continue
+            response.jobs.append(standing_of(job))
+        return response
+
+    def _world(self, request: pb.WorldRequest) -> pb.WorldResponse:
+        response = pb.WorldResponse(header=self._header())
+        job = self._rendezvous.jobs.get(request.job)
+        world = None if job is None else self._rendezvous.world(job, request.round)
+        if world is not None:
+            response.round, response.token = world.round, world.token
+            for node, address, segments in zip(world.nodes, world.addresses, world.last.segments, strict=True):
+                response.nodes.add(node=node, address=address, segments=segments)
+        return response
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _check(self, call: Call, job: str) -> None:
+        """Who reads about a job must be allowed to read its keys."""
+        prefix = job_prefix(job).encode()
+        self._access.check_stream(call, RangeRequest(key=prefix, range_end=prefix_end(prefix)))
+
+    def _header(self) -> ResponseHeader:
+        header = ResponseHeader(revision=self._replica.store.revision)
+        self._replica.fill(header)
+        return header
+
+    def _response(self, request: pb.LookRequest) -> bytes:
+        job = self._rendezvous.jobs.get(request.job)
+        if job is None:
+            standing = pb.Standing(job=request.job).SerializeToString()
+        else:
+            standing = self._audience.encoded(job)
+            if request.node:
+                standing += place_of(job, request.node).SerializeToString()
+        return body(_HEADER, self._header().SerializeToString()) + body(_STANDING, standing)
+
+
+class Listener:
+    """One stream that is told of a job."""
+
+    __slots__ = ("_error", "_waiter", "job", "news", "node")
+
+    def __init__(self, job: str, node: str) -> None:
+        self.job = job
+        self.node = node
+        self.news = False
+        self._error: RequestError | None = None
+        self._waiter: Future[None] | None = None
+
+    def tell(self) -> None:
+        """There is news."""
+        self.news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def fail(self, error: RequestError) -> None:
+        """The stream ends with an error."""
+        self._error = error
+        self.tell()
+
+    async def wait(self) -> None:
+        """Returns when there is news."""
+        if not self.news:
+            self._waiter = get_running_loop().create_future()
+            await self._waiter
+        if self._error is not None:
+            raise self._error
+
+
+class Listeners:
+    """All streams of this node: the Audience of its jobs."""
+
+    def __init__(self) -> None:
+        self._by_job: dict[str, dict[str, dict[Listener, None]]] = {}
+        self._encoded: dict[str, bytes] = {}
+        """How jobs stand, for nobody in particular; those that somebody asked for since they changed."""
+
+    def add(self, job: str, node: str) -> Listener:
+        """One more."""
+        listener = Listener(job, node)
+        self._by_job.setdefault(job, {}).setdefault(node, {})[listener] = None
+        return listener
+
+    def remove(self, listener: Listener) -> None:
+        """It has ended."""
+        nodes = self._by_job[listener.job]
+        del nodes[listener.node][listener]
+        if not nodes[listener.node]:
+            del nodes[listener.node]
+        if not nodes:
+            del self._by_job[listener.job]
+
+    def encoded(self, job: Job) -> bytes:
+        """How a job stands, for nobody in particular."""
+        known = self._encoded.get(job.name)
+        if known is None:
+            known = self._encoded[job.name] = standing_of(job).SerializeToString()
+        return known
+
+    def changed(self, jobs: Iterable[str], nodes: Iterable[tuple[str, str]]) -> None:
+        """See Audience. Who watches for nobody in particular hears of everything."""
+        told = set()
+        for job in jobs:
+            told.add(job)
+            self._encoded.pop(job, None)
+            for listeners in self._by_job.get(job, {}).values():
+                for listener in listeners:
+                    listener.tell()
+        for job, node in nodes:
+            if job in told:
+                continue
+            self._encoded.pop(job, None)
+            for concerned in (node, ""):
+                for listener in self._by_job.get(job, {}).get(concerned, ()):
+                    listener.tell()
+
+    def reloaded(self) -> None:
+        """See Audience."""
+        self._encoded.clear()
+        for nodes in self._by_job.values():
+            for listeners in nodes.values():
+                for listener in listeners:
+                    listener.tell()
