@@ -65,7 +65,7 @@ def learners(cluster: Cluster) -> list[str]:
 def test_members_are_added_updated_and_removed_as_etcdctl_says_it(raftkv: Shell, etcd: Cluster, write_out: str) -> None:
     printed: list[list[bytes]] = []
     for number, program in enumerate((etcdctl, raftkv.at)):
-        url = f"--peer-urls=http://127.0.0.1:{1 + number}{len(write_out)}"
+        url = f"--peer-urls=http://127.0.0.2:{1 + number}{len(write_out)}"  # which begins no other member's
         outputs = [program(etcd, "member", "add", "new", url, "--learner", "-w", write_out)]
         (member,) = learners(etcd)
         outputs += [

@@ -77,9 +77,9 @@ def test_a_cluster_with_certificates_on_every_way(cluster: SecureCluster, other_
         pytest.raises(ConnectError, match=r"is it to be spoken to with https://\?"),
     ):
         plain.get("k")
-    log = first.process.log_tail()
-    assert log.count("a TLS handshake failed") >= 2
-    assert "it does not speak TLS, which is all that is spoken here" in log
+    log = first.process.log_tail
+    cluster.wait_until(lambda: log().count("a TLS handshake failed") >= 2, "the strangers are noted")
+    cluster.wait_until(lambda: "it does not speak TLS, which is all that is spoken here" in log(), "plain text is named")
     assert cluster.nodes[0].data.stat().st_mode & 0o777 == 0o700
 
 
