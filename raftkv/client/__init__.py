@@ -4,7 +4,7 @@ client ----> session (retries, request ids) ----> channel (one endpoint) ----> c
 blocking -'  request, transaction: arguments -> messages
 
 watch --> subscription (buffer, position) --> watch_stream ------.
-lease --> lease_term (deadlines) -----------> keepalive_stream --`--> reopening (a stream that survives) --> session
+lease, renewals (of recipes' sessions) -----> keepalive_stream --`--> reopening (a stream that survives) --> session
 """
 
 from raftkv.client.blocking import BlockingClient
@@ -12,7 +12,6 @@ from raftkv.client.blocking_lease import BlockingLease
 from raftkv.client.blocking_watch import BlockingWatch
 from raftkv.client.client import Client
 from raftkv.client.lease import HeldLease
-from raftkv.client.lease_term import LeaseState
 from raftkv.client.method import Method, Repeat
 from raftkv.client.request import Data
 from raftkv.client.subscription import WatchBatch
@@ -29,6 +28,7 @@ from raftkv.client.transaction import (
     Version,
 )
 from raftkv.client.watch import Watch
+from raftkv.recipes.lease_term import LeaseState
 
 __all__ = [
     "BlockingClient",

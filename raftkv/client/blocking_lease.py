@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from raftkv.client.lease import HeldLease, Observer
-from raftkv.client.lease_term import LeaseState
 from raftkv.client.loop_thread import loop_thread
 from raftkv.errors import LeaseLostError
+from raftkv.recipes.lease_term import LeaseState
 
 
 class BlockingLease:

@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from raftkv.client.method import RANGE, READ_TXN, TXN
+from raftkv.client.renewals import Renewals
 from raftkv.client.transaction import is_read
 from raftkv.client.watch import Watch
 from raftkv.errors import ClientClosedError
@@ -23,6 +24,7 @@ class ClientKV:
 
     def __init__(self, client: "Client") -> None:
         self._client = client
+        self._renewals: dict[int, Renewals] = {}
 
     async def range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
         return await self._client.call(RANGE, request, timeout=inf)
@@ -38,10 +40,22 @@ class ClientKV:
         raise ClientClosedError
 
     async def grant(self, ttl: int) -> rpc.LeaseGrantResponse:
-        return await self._client.lease_grant(ttl, timeout=inf)
+        granted = await self._client.lease_grant(ttl, timeout=inf)
+        session = self._client._live()  # noqa: SLF001 # of the same package
+        self._renewals = {lease: renewals for lease, renewals in self._renewals.items() if not renewals.over}
+        self._renewals[granted.ID] = Renewals(granted.ID, granted.TTL, session.keepalives, session.loop)
+        return granted
 
     async def keep_alive(self, lease: int) -> int:
-        return (await self._client.lease_keep_alive(lease, timeout=inf)).TTL
+        ttl = await self._renewals[lease].renew()
+        if ttl <= 0:
+            self._forget(lease)
+        return ttl
 
     async def revoke(self, lease: int) -> None:
+        self._forget(lease)
         await self._client.lease_revoke(lease)
+
+    def _forget(self, lease: int) -> None:
+        if (renewals := self._renewals.pop(lease, None)) is not None:
+            renewals.drop()

@@ -7,10 +7,10 @@ from itertools import count
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from raftkv.client.lease_term import Act, LeaseState, LeaseTerm
 from raftkv.client.session import Session
 from raftkv.errors import ClientClosedError, LeaseLostError, RaftKVError
 from raftkv.pb import rpc
+from raftkv.recipes.lease_term import Act, LeaseState, LeaseTerm
 
 Observer = Callable[[LeaseState], None]
 

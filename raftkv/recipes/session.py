@@ -1,12 +1,12 @@
 """A session: one lease that is kept alive, and all that hangs on it.
 
-    open -----renewed-----> open        the deadline moves on
+    open -----renewed-----> open        its term begins anew (raftkv.recipes.lease_term)
       |---- a third of the time is left ----> at risk ----renewed----> open
-      '---- the deadline passes, or the server says that the lease is gone ----> lost
+      '---- the term is over, or the server says that the lease is gone ----> lost
 
-The deadline counts from the moment a renewal was *sent*, so it passes here before it does at the server: who asks `lost` is
-told no later than the next holder is let in, as far as one clock can know of another machine. A process that was stopped for
-longer learns it when it goes on; for that there are fencing tokens.
+A term ends here before it does at the server: who asks `lost` is told no later than the next holder is let in, as far as one
+clock can know of another machine. A process that was stopped for longer learns it when it goes on; for that there are fencing
+tokens.
 """
 
 import asyncio
@@ -16,11 +16,10 @@ from math import ceil
 from typing import Any, TypeVar
 
 from raftkv.errors import LostError, OutcomeUnknownError, RaftKVError
+from raftkv.recipes.lease_term import LeaseState, LeaseTerm
 from raftkv.recipes.protocol import KV
 from raftkv.recipes.signal import Signal
 
-RENEW_PART = 3
-"""A lease is renewed when a third of its time has passed; when only a third is left, it is at risk."""
 RETRY_PART = 20
 """After a renewal that failed, the next follows in a twentieth of the time."""
 UNDO_PATIENCE_S = 2.0
@@ -29,6 +28,7 @@ UNDO_PATIENCE_S = 2.0
 AGAIN_AFTER_S = 0.1
 """Pause before a write is repeated of which nobody knows whether it was executed."""
 CLOSED = "its session was closed"
+RAN_OUT = "its lease ran out"
 
 Result = TypeVar("Result")
 
@@ -47,13 +47,13 @@ class Session:
         """Set when the lease is gone, or must be taken to be."""
         self.lost_reason = ""
         self._loop = asyncio.get_running_loop()
-        self._deadline = sent + ttl
+        self._term = LeaseTerm(sent_at=sent, ttl=ttl)
         self._closed = False
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._errands: set[asyncio.Task[Any]] = set()
         self._serial = 0
-        self._set_timers()
         self._renewing = self._loop.create_task(self._renew())
+        self._look()
 
     @property
     def usable(self) -> bool:
@@ -63,7 +63,7 @@ class Session:
     @property
     def remaining(self) -> float:
         """Seconds that the lease has surely left."""
-        return max(0.0, self._deadline - self._loop.time())
+        return max(0.0, self._term.ends_at - self._loop.time())
 
     def key(self, prefix: bytes) -> bytes:
         """A key under the prefix that nobody else uses: the lease, and a number for each key but the first."""
@@ -73,8 +73,8 @@ class Session:
 
     def check(self, name: str) -> None:
         """Raises LostError if the lease is gone, even where no timer has told it yet."""
-        if not self.lost.is_set() and self._loop.time() >= self._deadline:
-            self._lose("its lease ran out")
+        if self._term.state(self._loop.time()) is LeaseState.LOST:
+            self._lose(RAN_OUT)
         if self.lost.is_set():
             raise LostError(name, self.lost_reason)
 
@@ -88,7 +88,7 @@ class Session:
             return
         self._closed = True
         self.lost_reason = self.lost_reason or CLOSED
-        self._stop_timers()
+        self._stop_timer()
         await _cancelled(self._renewing)
         for errand in [*self._errands]:
             await _cancelled(errand)
@@ -154,41 +154,48 @@ class Session:
     # --- keeping alive ------------------------------------------------------------------------------------------------
 
     async def _renew(self) -> None:
-        due = self._deadline - self.ttl + self.ttl / RENEW_PART
+        term = self._term
+        due = term.renew_at
         while not self.lost.is_set():
             await asyncio.sleep(due - self._loop.time())
-            sent = self._loop.time()
+            term.asked(self._loop.time())
             try:
-                async with asyncio.timeout_at(self._deadline):
-                    remaining = await self.store.keep_alive(self.lease)
+                async with asyncio.timeout_at(term.ends_at):
+                    ttl = await self.store.keep_alive(self.lease)
             except (RaftKVError, TimeoutError):
+                term.unasked()
                 due = self._loop.time() + self.ttl / RETRY_PART
                 continue
-            if remaining <= 0:
+            if ttl <= 0:
                 self.expired()
                 return
-            self._deadline = sent + remaining
-            due = sent + remaining / RENEW_PART
+            term.renewed(ttl)
+            due = term.renew_at
+            self._look()
+
+    def _look(self) -> None:
+        """Notes what state the lease is in, and comes back when that may change."""
+        now = self._loop.time()
+        state = self._term.state(now)
+        if state is LeaseState.LOST:
+            self._lose(RAN_OUT)
+            return
+        if state is LeaseState.AT_RISK:
+            self.at_risk.set()
+        else:
             self.at_risk.clear()
-            self._set_timers()
+        self._stop_timer()
+        self._timer = self._loop.call_at(self._term.look_again_at(now), self._look)
 
-    def _set_timers(self) -> None:
-        self._stop_timers()
-        left = self._deadline - self._loop.time()
-        self._timers = [
-            self._loop.call_later(left - self.ttl / RENEW_PART, self.at_risk.set),
-            self._loop.call_later(left, self._lose, "its lease ran out"),
-        ]
-
-    def _stop_timers(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _lose(self, reason: str) -> None:
         if self.lost.is_set():
             return
         self.lost_reason = reason
-        self._stop_timers()
+        self._stop_timer()
         self._renewing.cancel()
         for errand in self._errands:
             errand.cancel()

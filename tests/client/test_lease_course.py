@@ -41,6 +41,39 @@ def test_leases_share_one_stream() -> None:
     run(main())
 
 
+def test_sessions_of_recipes_are_kept_alive_on_the_same_stream() -> None:
+    async def main() -> None:
+        cluster = ClusterInMemory()
+        async with cluster.client() as client:
+            session = await client._sessions().get(12)
+            async with client.lease(9):
+                await asyncio.sleep(5.0)
+                assert sum(len(node.streams) for node in cluster.nodes) == 1
+                silent = cluster.only(LEASE_KEEP_ALIVE_PATH).node
+                silent.answers_keepalives = False
+                session.at_risk.add_callback(lambda: pytest.fail("at risk"))
+                await asyncio.sleep(60.0)
+                assert cluster.only(LEASE_KEEP_ALIVE_PATH).node is not silent
+            assert session.usable
+        assert not cluster.leases
+        assert not cluster.streams(LEASE_KEEP_ALIVE_PATH)
+
+    run(main())
+
+
+def test_session_whose_lease_is_gone_is_lost_at_its_next_renewal() -> None:
+    async def main() -> None:
+        cluster = ClusterInMemory()
+        async with cluster.client() as client:
+            session = await client._sessions().get(12)
+            cluster.leases.clear()
+            await asyncio.sleep(5.0)
+            assert session.lost.is_set()
+            assert not cluster.streams(LEASE_KEEP_ALIVE_PATH)
+
+    run(main())
+
+
 def test_silent_server_is_left_for_another_before_the_lease_is_at_risk() -> None:
     async def main() -> None:
         cluster = ClusterInMemory()

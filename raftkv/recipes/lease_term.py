@@ -78,20 +78,21 @@ class LeaseTerm:
     def act(self, now: float) -> Act:
         """What is due now."""
         if self._asked_at is None:
-            return Act.RENEW if now >= self._renew_at else Act.NOTHING
-        return Act.LEAVE if now >= self._asked_at + self._answer_s else Act.NOTHING
+            return Act.RENEW if now >= self.renew_at else Act.NOTHING
+        return Act.LEAVE if now >= self._asked_at + answer_s(self.ttl) else Act.NOTHING
 
     def look_again_at(self, now: float) -> float:
         """When there may be something to be done, or the state changes. What is overdue waits for a stream, not for time."""
-        due = self._renew_at if self._asked_at is None else self._asked_at + self._answer_s
+        due = self.renew_at if self._asked_at is None else self._asked_at + answer_s(self.ttl)
         at_risk = self._begun + self.ttl * 2 / 3
-        return min((moment for moment in (due, at_risk) if moment > now), default=self.ends_at)
+        return min((moment for moment in (due, at_risk) if now < moment < self.ends_at), default=self.ends_at)
 
     @property
-    def _renew_at(self) -> float:
+    def renew_at(self) -> float:
+        """When the next renewal is due."""
         return self._begun + self.ttl / 3
 
-    @property
-    def _answer_s(self) -> float:
-        """What an answer may take: half a period, so that two servers can be asked before the lease is at risk."""
-        return max(MIN_ANSWER_S, self.ttl / 6)
+
+def answer_s(ttl: int) -> float:
+    """What an answer may take: half a period, so that two servers can be asked before the lease is at risk."""
+    return max(MIN_ANSWER_S, ttl / 6)

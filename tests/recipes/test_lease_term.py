@@ -1,6 +1,6 @@
 """How long a lease can be relied on, by the clock alone."""
 
-from raftkv.client.lease_term import Act, LeaseState, LeaseTerm
+from raftkv.recipes.lease_term import Act, LeaseState, LeaseTerm
 
 
 def test_lease_is_alive_at_risk_and_lost_in_thirds() -> None:
@@ -52,3 +52,9 @@ def test_next_look_is_always_ahead() -> None:
     while looks[-1] < term.ends_at:
         looks.append(term.look_again_at(looks[-1]))
     assert looks == [0.0, 10.0, 20.0, 30.0]
+
+
+def test_an_answer_that_is_waited_for_does_not_put_off_the_end() -> None:
+    term = LeaseTerm(sent_at=0.0, ttl=30)
+    term.asked(29.0)
+    assert term.look_again_at(29.0) == 30.0
