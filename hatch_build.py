@@ -46,6 +46,8 @@ INTERPRETED = {
     "raftkv/http2/server.py",  # asyncio's own classes, once per process or connection
     "raftkv/http2/listener.py",
 }
+FATAL = ("Unsupported default attribute value", "Treating generator comprehension as list")
+"""Warnings after which mypyc goes on, and makes something else than what is written: what breaks, or reads all at once."""
 REQUIREMENTS = ["mypy==2.4.1", "setuptools>=80", "types-protobuf"]
 TRANSLATE = """
 import sys
@@ -89,8 +91,7 @@ def _prepare(folder: Path) -> None:
 def _run(program: str, folder: Path) -> None:
     command = [sys.executable, "-c", program, *modules()]
     done = subprocess.run(command, check=False, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    # mypyc goes on where a class attribute's default is no constant, and what it makes then breaks at run time.
-    if done.returncode or "Unsupported default attribute value" in done.stdout:
+    if done.returncode or any(warning in done.stdout for warning in FATAL):
         sys.exit(f"{done.stdout}\nmypyc could not compile the modules above")
 
 

@@ -49,7 +49,7 @@ class Alarms:
             case AlarmRequest.DEACTIVATE if named in self.raised:
                 self._put_down(named)
                 chosen = [named]
-        response.alarms.extend(AlarmMember(memberID=member, alarm=AlarmType.Name(kind)) for member, kind in chosen)
+        response.alarms.extend([AlarmMember(memberID=member, alarm=AlarmType.Name(kind)) for member, kind in chosen])
         return response
 
     def put_all_down(self) -> None:

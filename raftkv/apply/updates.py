@@ -138,7 +138,7 @@ class _Draft:
         request = RangeRequest(key=first, range_end=end, limit=self._pops + len(self._written))
         stored = finish(self._store.range(request)).kvs
         self._note(stored)
-        return deque(sorted({*(kv.key for kv in stored), *self._items.get(key, ())}))
+        return deque(sorted({*[kv.key for kv in stored], *self._items.get(key, ())}))
 
     def _note(self, stored: Sequence[KeyValue]) -> None:
         for kv in stored:

@@ -90,7 +90,7 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
 
 def settings(values: Iterable[tuple[int, int]]) -> bytes:
     """A SETTINGS frame of (setting, value) pairs."""
-    return frame(SETTINGS, 0, 0, b"".join(_SETTING.pack(setting, value) for setting, value in values))
+    return frame(SETTINGS, 0, 0, b"".join([_SETTING.pack(setting, value) for setting, value in values]))
 
 
 def parse_settings(payload: bytes) -> list[tuple[int, int]]:

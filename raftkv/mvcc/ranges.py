@@ -92,7 +92,7 @@ def count_at(sight: Sight, first: bytes, end: bytes | None, revision: int) -> St
 def _count_back(sight: Sight, first: bytes, end: bytes | None, revision: int, now: int) -> Steps[int]:
     """The count now, with every change since the revision undone."""
     count = now
-    oldest, newest = ((number + 1).to_bytes(8, "big") for number in (revision, sight.settled))
+    oldest, newest = [(number + 1).to_bytes(8, "big") for number in (revision, sight.settled)]
     for batch in batches(sight, Table.REVISIONS, oldest, newest):
         for _, change in batch:
             kind, key = change[:1], change[1:]
@@ -233,7 +233,12 @@ def _rows(sight: Sight, selection: _Selection, *, reverse: bool) -> Iterator[lis
         if wanted:
             # The bounds spare the overlay from sorting whatever else is pending in the range.
             first, end = (keys[-1], keys[0] + b"\0") if reverse else (keys[0], keys[-1] + b"\0")
-    return ([encoded for _, encoded in batch] for batch in batches(sight, _LIVE, first, end, reverse=reverse))
+    return _values(batches(sight, _LIVE, first, end, reverse=reverse))
+
+
+def _values(lists: Iterator[list[tuple[bytes, bytes]]]) -> Iterator[list[bytes]]:
+    for rows in lists:
+        yield [value for _, value in rows]
 
 
 def _present(sight: Sight, key: bytes) -> bytes:

@@ -248,7 +248,7 @@ class Store:
         """Deletes groups of live keys, each group in a revision of its own, and all of them at once. No key is in two groups."""
         transactions: list[Transaction] = []
         try:
-            for number, group in enumerate(group for group in groups if group):
+            for number, group in enumerate([group for group in groups if group]):
                 transaction = self._transaction(self.revision + number)
                 transactions.append(transaction)
                 yield from transaction.delete_keys(group)

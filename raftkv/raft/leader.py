@@ -308,5 +308,5 @@ class Leader:
         self._start_round()
 
     def leave(self) -> None:
-        own_reads: Iterable[bytes] = (read.context for read in self._rounds.abandon() if read.source == self._node.node_id)
+        own_reads: Iterable[bytes] = [read.context for read in self._rounds.abandon() if read.source == self._node.node_id]
         self._node.lost_reads += own_reads

@@ -172,7 +172,7 @@ class Proposals:
         for proposal in expired:
             del self._pending[proposal.identifier]
             _fail(proposal, LeaderFailureTimeoutError() if proposal.offers > 1 else RequestTimeoutError())
-        self._queue = deque(p for p in self._queue if p.identifier in self._pending)
+        self._queue = deque([p for p in self._queue if p.identifier in self._pending])
         for proposal in [p for p in self.changes if p.identifier not in self._pending]:
             self.changes.remove(proposal)
         return len(expired)

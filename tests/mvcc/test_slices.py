@@ -110,7 +110,7 @@ def test_abandoned_read_releases_its_view(store: Store, engine: WatchedEngine) -
 def test_abandoned_changes_release_their_view(store: Store, engine: WatchedEngine) -> None:
     changes = store.changes(2, COUNT)
     assert engine.open_views == 1
-    del changes
+    changes.close()
     assert engine.open_views == 0
 
 
