@@ -92,7 +92,7 @@ def test_log_with_a_hole_or_a_wrong_row_is_found() -> None:
 def evidence(folder: Path, copies: dict[str, Changes], output: str) -> Evidence:
     log = folder / "node.log"
     log.write_text(output)
-    return Evidence(folder / "history", Truth(CHANGES, 4), copies, 0.1, {"n1": log}, ("Traceback",), 10.0, SystemClock())
+    return Evidence(folder / "history", Truth(CHANGES, 4), copies, 0.1, {"n1": log}, ("Traceback",), {}, 10.0, SystemClock())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ Exit codes: 0 everything is as it should be, 1 it is not, 2 nobody knows: too li
 """
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +15,12 @@ from raftkv.clock import SystemClock, unix_time
 from raftkv_chaos.live import report
 from raftkv_chaos.live.errors import LiveError
 from raftkv_chaos.live.plan import NEMESES
-from raftkv_chaos.live.run import Options, Run
+from raftkv_chaos.live.run import Options, Outcome, Run
 from raftkv_chaos.live.sources import AVAILABLE
 from raftkv_chaos.live.target import TARGETS
 from raftkv_chaos.live.workloads import WORKLOADS
 from raftkv_chaos.schedule import Schedule
+from raftkv_jepsen.verdict import Validity, worst
 
 UNKNOWN = 2
 
@@ -63,6 +66,9 @@ class Names(click.ParamType[tuple[str, ...]]):
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Faults as schedule.json has them, in place of drawn ones.",
 )
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="Runs, each with the seed after the last."
+)
 @click.option("--keep-data", is_flag=True, help="Keep what the servers stored, even where nothing is wrong.")
 def run(  # noqa: PLR0917  (click passes them by name)
     target: str,
@@ -75,6 +81,7 @@ def run(  # noqa: PLR0917  (click passes them by name)
     server_options: tuple[str, ...],
     folder: Path | None,
     schedule: Path | None,
+    rounds: int,
     keep_data: bool,  # noqa: FBT001  (a switch)
 ) -> None:
     """Run a cluster of real processes under faults, and check what its clients saw."""
@@ -86,13 +93,28 @@ def run(  # noqa: PLR0917  (click passes them by name)
     drawn = None if schedule is None else _schedule(schedule)
     try:
         options = Options(TARGETS[target](), folder, nodes, seconds, workloads, nemeses, seed, rate, server_options, drawn)
-        outcome = asyncio.run(_run(options, keep_data=keep_data))
+        found = _rounds(options, rounds, keep_data=keep_data)
     except (LiveError, OSError) as error:
         raise _refusal(str(error)) from error
-    raise SystemExit(outcome)
+    raise SystemExit(worst(found).exit_code)
 
 
-async def _run(options: Options, *, keep_data: bool) -> int:
+def _rounds(options: Options, rounds: int, *, keep_data: bool) -> list[Validity]:
+    """One run after the other, until they are through, or one is interrupted."""
+    found = []
+    for number in range(rounds):
+        folder = options.folder / f"seed-{options.seed + number}" if rounds > 1 else options.folder
+        outcome = asyncio.run(_run(replace(options, seed=options.seed + number, folder=folder), keep_data=keep_data))
+        found.append(outcome.validity)
+        if outcome.interrupted:
+            break
+    if rounds > 1:
+        tally = Counter(validity.value for validity in found)
+        click.echo(f"{len(found)} runs: " + ", ".join(f"{count} {validity}" for validity, count in tally.items()))
+    return found
+
+
+async def _run(options: Options, *, keep_data: bool) -> Outcome:
     run = Run(options, SystemClock(), click.echo)
     outcome = await run.go()
     page = report.write(outcome)
@@ -101,7 +123,7 @@ async def _run(options: Options, *, keep_data: bool) -> int:
     for line in report.lines(outcome):
         click.echo(line)
     click.echo(f"report: {page}")
-    return outcome.validity.exit_code
+    return outcome
 
 
 def _refusal(text: str) -> click.ClickException:

@@ -172,9 +172,8 @@ class Run:
         watches: list[Worker] = []
         for name in self._options.workloads:
             crew = WORKLOADS[name]
-            target, rate = self._options.target, crew.rate * self._options.rate
-            asked = (target.manual_progress, target.future_watches)
-            stage = Stage(self._recorder, self.cluster.endpoints, self._own_dice(), rate, *asked)
+            manual, rate = self._options.target.manual_progress, crew.rate * self._options.rate
+            stage = Stage(self._recorder, self.cluster.endpoints, self._own_dice(), rate, manual_progress=manual)
             self._stages.append(stage)
             workload = self._watches if name == WATCH else crew.enlist()
             workers = [tasks.create_task(workload(stage, number)) for number in range(crew.workers)]
@@ -278,6 +277,7 @@ class Run:
             figures.longest_gap_s,
             {node.name: node.process.log for node in self.cluster.nodes},
             self._options.target.bad_lines,
+            self._options.target.known,
             CHECK_TIMEOUT_S,
             self._clock,
         )

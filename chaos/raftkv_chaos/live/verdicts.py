@@ -37,6 +37,8 @@ class Evidence:
     """The longest time without an acknowledged write."""
     logs: Mapping[str, Path]
     bad_lines: Sequence[str]
+    known: Mapping[str, str]
+    """Findings about watches that the target is known for: counted only."""
     timeout_s: float
     clock: Clock
 
@@ -143,7 +145,13 @@ def _append(history: History, evidence: Evidence) -> Verdict:  # noqa: ARG001
 
 
 def _watch(history: History, evidence: Evidence) -> Verdict:
-    return check_watches(history.events, evidence.truth.replay)
+    verdict = check_watches(history.events, evidence.truth.replay)
+    left = [finding for finding in verdict.findings if finding.name not in evidence.known]
+    if len(left) < len(verdict.findings):
+        verdict.counts["known of this version"] = len(verdict.findings) - len(left)
+        verdict.validity = Validity.VIOLATION if left else Validity.OK
+        verdict.findings = left
+    return verdict
 
 
 def _lease(history: History, evidence: Evidence) -> Verdict:

@@ -97,7 +97,7 @@ class Watcher:
     def _start(self) -> int:
         """From now on, from where others are, from the past, or from what is yet to come."""
         newest = self._progress.newest
-        choice = self._dice.randrange(5 if self._stage.future_watches else 4)
+        choice = self._dice.randrange(5)
         if choice == 0:
             return 0
         return max(1, newest + (1, 1, -self._dice.randrange(100), self._dice.randrange(50))[choice - 1])

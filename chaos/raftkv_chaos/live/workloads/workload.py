@@ -23,8 +23,7 @@ class Stage:
     dice: Random
     rate: float
     manual_progress: bool = True
-    future_watches: bool = True
-    """What of watches may be asked for: see Target."""
+    """Whether watches may ask for progress (`Target`)."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no new operations are to begin."""
     clients: list[Client] = field(default_factory=list)
