@@ -120,6 +120,7 @@ def test_rows_are_those_of_the_window(step: int) -> None:
     assert again.machine.store.revision == machine.machine.store.revision
 
 
+@pytest.mark.interpreted
 def test_usual_write_makes_one_row_and_deletes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine()
     for sequence in range(1, 200):

@@ -353,6 +353,7 @@ def test_whoever_asks_for_a_lease_that_is_ending_waits_until_it_is_gone() -> Non
     simulate(scenario)
 
 
+@pytest.mark.interpreted
 def test_an_expiry_that_nobody_answered_is_proposed_again() -> None:
     async def scenario(cluster: Cluster) -> None:
         leases = Leases(cluster)

@@ -30,6 +30,7 @@ def test_large_events_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recent.begin == 7
 
 
+@pytest.mark.interpreted
 def test_who_is_behind_by_a_moment_does_not_ask_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     client = rig.client()
