@@ -685,6 +685,36 @@ class ClientClosedError(RaftKVError):
         super().__init__("the client is closed")
 
 
+class JobClosedError(RaftKVError):
+    """The job is over, so there will be no more rounds."""
+
+    def __init__(self, job: str, outcome: str, reason: str) -> None:
+        super().__init__(f"job {job} is closed ({outcome.lower()})" + (f": {reason}" if reason else ""))
+        self.job = job
+        self.outcome = outcome
+        """SUCCEEDED, FAILED or CANCELED."""
+        self.reason = reason
+
+
+class NodeExcludedError(RaftKVError):
+    """The node is kept out of the job."""
+
+    def __init__(self, job: str, node: str) -> None:
+        super().__init__(f"node {node} is excluded from job {job}")
+        self.job = job
+        self.node = node
+
+
+class RendezvousTimeoutError(RaftKVError):
+    """There was no world in time."""
+
+    retryable = True
+
+    def __init__(self, job: str, seconds: float) -> None:
+        super().__init__(f"no round of job {job} was formed within {seconds:g} s")
+        self.job = job
+
+
 class RecipeError(RaftKVError):
     """What the recipes (locks, elections and the like) raise beyond the errors of requests."""
 

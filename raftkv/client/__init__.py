@@ -9,10 +9,12 @@ lease, renewals (of recipes' sessions) -----> keepalive_stream --`--> reopening 
 
 from raftkv.client.blocking import BlockingClient
 from raftkv.client.blocking_lease import BlockingLease
+from raftkv.client.blocking_rendezvous import BlockingParticipant, BlockingRendezvous
 from raftkv.client.blocking_watch import BlockingWatch
 from raftkv.client.client import Client
 from raftkv.client.lease import HeldLease
 from raftkv.client.method import Method, Repeat
+from raftkv.client.rendezvous import Participant, Rendezvous, Round
 from raftkv.client.request import Data
 from raftkv.client.subscription import WatchBatch
 from raftkv.client.tls import TLSConfig
@@ -33,6 +35,8 @@ from raftkv.recipes.lease_term import LeaseState
 __all__ = [
     "BlockingClient",
     "BlockingLease",
+    "BlockingParticipant",
+    "BlockingRendezvous",
     "BlockingWatch",
     "Client",
     "CreateRevision",
@@ -44,8 +48,11 @@ __all__ = [
     "LeaseState",
     "Method",
     "ModRevision",
+    "Participant",
     "Put",
+    "Rendezvous",
     "Repeat",
+    "Round",
     "TLSConfig",
     "Txn",
     "Value",

@@ -23,6 +23,7 @@ from raftkv.client.blocking_recipes import (
     BlockingTreeCache,
     blocking_lock,
 )
+from raftkv.client.blocking_rendezvous import BlockingRendezvous
 from raftkv.client.blocking_watch import BlockingWatch
 from raftkv.client.client import MAX_MESSAGE_BYTES, Client
 from raftkv.client.loop_thread import loop_thread
@@ -188,4 +189,6 @@ class BlockingClient:
     alarms = _blocking(Client.alarms)
     alarm_disarm = _blocking(Client.alarm_disarm)
     update = _blocking(Client.update)
+    rendezvous = _made_of(Client.rendezvous, BlockingRendezvous)
+    jobs = _blocking(Client.jobs)
     call = _blocking(Client.call)

@@ -32,6 +32,7 @@ from raftkv.client.method import (
     Response,
 )
 from raftkv.client.recipe_methods import RecipeMethods
+from raftkv.client.rendezvous_methods import RendezvousMethods
 from raftkv.client.request import Data, Order, SortBy, delete_request, put_request, range_request
 from raftkv.client.request_id import CLIENT_ID_BYTES
 from raftkv.client.session import Session
@@ -47,7 +48,7 @@ STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client(AuthMethods, ClusterMethods, LeaseMethods, RecipeMethods, UpdateMethods, WatchMethods):
+class Client(AuthMethods, ClusterMethods, LeaseMethods, RecipeMethods, RendezvousMethods, UpdateMethods, WatchMethods):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be

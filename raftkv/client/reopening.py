@@ -83,7 +83,8 @@ class ReopeningStream:
         self._path = path
         self._carried = carried
         self._means = means
-        self._outbox: deque[bytes] = deque()
+        self._outbox: deque[bytes | None] = deque()
+        """None: nothing more is sent on this stream."""
         self._news = asyncio.Event()
         self._stream: Stream | None = None
         self._running = False
@@ -105,6 +106,12 @@ class ReopeningStream:
         """Sends, in order, on the stream that is open; what is not sent when that is lost is forgotten."""
         if self._stream is not None:
             self._outbox.append(message)
+            self._news.set()
+
+    def end(self) -> None:
+        """Says that nothing more is sent on the stream that is open."""
+        if self._stream is not None:
+            self._outbox.append(None)
             self._news.set()
 
     def abandon(self) -> None:
@@ -168,8 +175,12 @@ class ReopeningStream:
     async def _send_all(self, stream: Stream) -> None:
         while True:
             while self._outbox:
+                message = self._outbox.popleft()
+                if message is None:
+                    stream.end()
+                    continue
                 try:
-                    await stream.send(self._outbox.popleft())
+                    await stream.send(message)
                 except ConnectionBrokenError:
                     return  # the receiver meets it too, and tells
             self._news.clear()

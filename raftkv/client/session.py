@@ -99,6 +99,8 @@ class Session:
         self._credentials = credentials
         self.background = Background(self.loop)
         means = Reopening(self.stream, self.turn_from, self.renew, self.background, rng, self.loop, wait_for_ready)
+        self.reopening = means
+        """What it takes to keep further streams open."""
         self.watches = WatchStream(means)
         self.keepalives = KeepaliveStream(means)
 

@@ -1,0 +1,355 @@
+"""Jobs of training clusters, as their nodes and their operators see them; docs/rendezvous.md is the guide.
+
+Rendezvous (a job) --participant--> Participant (a node: lease, followed standing) --next_round--> Round
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from google.protobuf.message import Message
+
+from raftkv.client.followed import Followed
+from raftkv.client.lease import HeldLease
+from raftkv.client.method import Method, Repeat
+from raftkv.client.session import Session
+from raftkv.errors import JobClosedError, LeaseNotFoundError, NodeExcludedError, RaftKVError, RendezvousTimeoutError
+from raftkv.pb import rendezvous as pb
+
+Answered = TypeVar("Answered", bound=Message)
+
+_SERVICE = "/raftkv.v1.Rendezvous/"
+_WORLD = Method(_SERVICE + "World", pb.WorldResponse, Repeat.ALWAYS)
+LIST = Method(_SERVICE + "List", pb.ListResponse, Repeat.ALWAYS)
+_LOOK = Method(_SERVICE + "Look", pb.RendezvousResponse, Repeat.ALWAYS)
+
+DEFAULT_TTL_S = 10
+"""For how long a node may be silent before it counts as dead."""
+
+
+class Calls(Protocol):
+    """What a rendezvous needs of its client."""
+
+    async def call(self, method: Method[Answered], request: Message, *, timeout: float | None = None) -> Answered:  # noqa: ASYNC109
+        """As Client.call."""
+        ...
+
+    def lease(self, ttl: int) -> HeldLease:
+        """As Client.lease."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The world of a round, as one of its nodes sees it."""
+
+    number: int
+    token: int
+    """Grows from world to world: whoever is asked to act in a round can refuse what is older than what it has seen."""
+    rank: int
+    world_size: int
+    master_node: str
+    """Rank 0."""
+    master_address: str
+    master_data: str
+    """What rank 0 said of itself when it joined."""
+
+
+def _change(name: str) -> Method[pb.RendezvousResponse]:
+    return Method(_SERVICE + name, pb.RendezvousResponse, Repeat.BY_ID)
+
+
+class Rendezvous:
+    """A job. Looking at it, or making this, begins nothing: a job begins with the first node that joins."""
+
+    def __init__(self, calls: Calls, session: Callable[[], Session], job: str) -> None:
+        """For `Client.rendezvous`."""
+        self.job = job
+        self._calls = calls
+        self._session = session
+
+    async def look(self, node: str = "") -> pb.Standing:
+        """How the job stands, for a node or for nobody in particular. Its phase is NO_JOB where there is none."""
+        return (await self._calls.call(_LOOK, pb.LookRequest(job=self.job, node=node))).standing
+
+    async def watch(self, node: str = "") -> AsyncIterator[pb.Standing]:
+        """How the job stands, and again whenever that changes; who is slow sees the latest, not all in between."""
+        followed = Followed(self._session().reopening, self.job, node)
+        followed.begin()
+        try:
+            seen: pb.Standing | None = None
+            while True:
+                seen = await followed.until(lambda standing, seen=seen: standing is not seen)  # type: ignore[misc] # a default binds
+                yield seen
+        finally:
+            followed.end()
+
+    async def world(self, round_number: int = 0) -> pb.WorldResponse:
+        """Who is in the world of a round, by rank; 0: the last that was formed. Its `round` is 0 where there is none."""
+        return await self._calls.call(_WORLD, pb.WorldRequest(job=self.job, round=round_number))
+
+    async def close(self, reason: str = "", *, outcome: "pb.Outcome" = pb.CANCELED) -> pb.Standing:
+        """Ends the job for good; its nodes are told why. Raises JobNotFoundError."""
+        return await self._ask("Close", pb.CloseRequest(job=self.job, reason=reason, outcome=outcome))
+
+    async def remove(self) -> None:
+        """Forgets the job and all of its keys. Raises JobNotFoundError, JobInUseError."""
+        await self._ask("Remove", pb.RemoveRequest(job=self.job))
+
+    async def exclude(self, node: str, reason: str = "", *, cool_down: float = 0.0) -> pb.Standing:
+        """Keeps a node out, for `cool_down` seconds (0: until it is readmitted); a world that it is in ends. Raises JobNotFoundError."""
+        request = pb.ExcludeRequest(job=self.job, node=node, reason=reason, cool_down_ms=round(cool_down * 1000))
+        return await self._ask("Exclude", request)
+
+    async def readmit(self, node: str) -> pb.Standing:
+        """Lets a node join again. Raises JobNotFoundError."""
+        return await self._ask("Readmit", pb.ReadmitRequest(job=self.job, node=node))
+
+    async def preempt(self, reason: str = "", *, node: str = "") -> pb.Standing:
+        """Gives notice that the world is to stop, for a node that is about to go or for all. Raises JobNotFoundError, RoundOverError."""
+        return await self._ask("Preempt", pb.PreemptRequest(job=self.job, node=node, reason=reason))
+
+    def participant(
+        self,
+        node: str,
+        settings: pb.JobSettings,
+        *,
+        address: str = "",
+        data: str = "",
+        segments: Sequence[str] = (),
+        slot: int = 0,
+        ttl: int = DEFAULT_TTL_S,
+    ) -> "Participant":
+        """A node of the job, for `async with`.
+
+        Args:
+            node: Its name, the same whenever it is started anew: its rank follows it.
+            settings: What the job is begun with; all its nodes say the same.
+            address: Where the other nodes find it.
+            data: What the others are to know of it if it becomes rank 0.
+            segments: Where it stands, from the largest to the smallest: rack, switch, NVLink domain.
+            slot: Its place in the natural order, from 1 on; 0: by name.
+            ttl: Seconds for which it may be silent before it counts as dead; at least 2.
+        """
+        join = pb.JoinRequest(
+            job=self.job, node=node, settings=settings, address=address, data=data, segments=segments, slot=slot
+        )
+        return Participant(self._calls, self._session, join, ttl)
+
+    async def _ask(self, name: str, request: Message) -> pb.Standing:
+        return (await self._calls.call(_change(name), request)).standing
+
+
+class Participant:
+    """A node of a job, alive in this process.
+
+    async with client.rendezvous("mnist").participant(hostname, settings) as node:
+        while True:
+            world = await node.next_round()
+            reason = await train(world, until=node.round_over)
+    """
+
+    def __init__(self, calls: Calls, session: Callable[[], Session], join: pb.JoinRequest, ttl: int) -> None:
+        """For `Rendezvous.participant`."""
+        self.node = join.node
+        self.round: Round | None = None
+        """The last that this node was in."""
+        self._calls = calls
+        self._session = session
+        self._join = join
+        self._join.incarnation = os.urandom(8).hex()
+        self._ttl = ttl
+        self._lease: HeldLease | None = None
+        self._followed: Followed | None = None
+        self._observers: list[Callable[[pb.Standing], None]] = []
+
+    # --- its course
+
+    async def open(self) -> None:
+        """Gets a lease, and follows the job; joins nothing yet. Raises RequestError."""
+        followed = Followed(self._session().reopening, self._join.job, self.node)
+        followed.told = self._told
+        await self._hold_lease()
+        self._followed = followed
+        followed.begin()
+
+    async def close(self, reason: str = "") -> None:
+        """Leaves the job, and gives the lease back. What cannot be said now, the lease says when it is over."""
+        if self._followed is not None:
+            self._followed.end()
+            with suppress(RaftKVError):
+                await self.leave(reason)
+        if self._lease is not None:
+            await self._lease.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def next_round(self, *, timeout: float | None = None) -> Round:  # noqa: ASYNC109  # it spans many calls
+        """Joins, and returns when this node is in a world. It has done with the one that it was in: that ends for all, if it has not.
+
+        Args:
+            timeout: Seconds after which the node gives up, and leaves; None: it waits as long as the job is open.
+
+        Raises:
+            JobClosedError: The job is over.
+            NodeExcludedError: This node is kept out.
+            RendezvousTimeoutError: There was no world in time.
+            InvalidArgumentError: The job was begun with other settings.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._next_round()
+        except TimeoutError:
+            with suppress(RaftKVError):
+                await self.leave("no world in time")
+            raise RendezvousTimeoutError(self._join.job, timeout or 0.0) from None
+
+    async def _next_round(self) -> Round:
+        followed = self._following()
+        before = 0 if self.round is None else self.round.token
+        while True:
+            await self._ask_to_join(before)
+            standing = await followed.until(lambda standing: _settled(standing, before))
+            if standing.phase == pb.CLOSED:
+                raise JobClosedError(standing.job, pb.Outcome.Name(standing.outcome), standing.reason)
+            if standing.role == pb.EXCLUDED:
+                raise NodeExcludedError(standing.job, self.node)
+            if standing.role == pb.MEMBER:
+                self.round = _round_of(standing)
+                return self.round
+
+    async def _ask_to_join(self, before: int) -> None:
+        request = pb.JoinRequest()
+        request.CopyFrom(self._join)
+        request.after_token = before
+        while True:
+            request.lease = await self._hold_lease()
+            try:
+                response = await self._calls.call(_change("Join"), request)
+            except LeaseNotFoundError:
+                self._lease = None  # it is over, and this process has not heard of it yet
+                continue
+            self._following().take(response)
+            return
+
+    async def round_over(self) -> str:
+        """Returns when the world of this node's last round is no more, and says why.
+
+        Raises:
+            JobClosedError: It is no more because the job is over.
+        """
+        token = 0 if self.round is None else self.round.token
+        standing = await self._following().until(lambda standing: standing.token != token)
+        if standing.phase == pb.CLOSED:
+            raise JobClosedError(standing.job, pb.Outcome.Name(standing.outcome), standing.reason)
+        return standing.reason
+
+    # --- in a round
+
+    async def progress(self, step: int) -> None:
+        """Says that a step was reached. It goes through the log: for a checkpoint, not for every step. Raises RoundOverError."""
+        await self._report(pb.ReportRequest.PROGRESS, step=step)
+
+    async def succeed(self) -> None:
+        """Says that this node is done; when all are, so is the job. Raises RoundOverError."""
+        await self._report(pb.ReportRequest.SUCCESS)
+
+    async def fail(self, reason: str = "", *, fatal: bool = False) -> None:
+        """Ends the round for all; with `fatal`, the job. Raises RoundOverError."""
+        await self._report(pb.ReportRequest.FATAL if fatal else pb.ReportRequest.FAILURE, reason=reason)
+
+    async def preempt(self, reason: str = "") -> None:
+        """Gives notice that this node is about to go. Raises RoundOverError."""
+        await self._ask("Preempt", pb.PreemptRequest(job=self._join.job, node=self.node, reason=reason))
+
+    async def acknowledge_preemption(self, step: int) -> int:
+        """Says which step this node has begun last, and returns the step after which all stop, as soon as all have said so.
+
+        Whoever calls this begins no other step before it returns. Raises RoundOverError.
+        """
+        assert self.round is not None, "there is no round to stop in"
+        token = self.round.token
+        request = pb.AcknowledgePreemptionRequest(job=self._join.job, node=self.node, token=token, step=step)
+        await self._ask("AcknowledgePreemption", request)
+        standing = await self._following().until(lambda standing: standing.token != token or standing.preemption.agreed)
+        return standing.preemption.stop_step
+
+    async def leave(self, reason: str = "") -> None:
+        """Takes part no more."""
+        request = pb.LeaveRequest(job=self._join.job, node=self.node, incarnation=self._join.incarnation, reason=reason[:1000])
+        await self._ask("Leave", request)
+
+    # --- how it is
+
+    @property
+    def standing(self) -> pb.Standing | None:
+        """How the job stands for this node, as last heard."""
+        return None if self._followed is None else self._followed.standing
+
+    async def until(self, condition: Callable[[pb.Standing], bool]) -> pb.Standing:
+        """Returns a standing for which the condition holds, as soon as one does."""
+        return await self._following().until(condition)
+
+    def observe(self, observer: Callable[[pb.Standing], None]) -> Callable[[], None]:
+        """Calls `observer` with each new standing, on the client's loop: it must not wait. Answers what ends that."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    # --- inside
+
+    def _following(self) -> Followed:
+        assert self._followed is not None, "a participant is opened first"
+        return self._followed
+
+    def _told(self) -> None:
+        if self.standing is not None:
+            for observer in list(self._observers):
+                observer(self.standing)
+
+    async def _hold_lease(self) -> int:
+        """The lease that this node lives by; a new one, where the last is lost."""
+        if self._lease is None or not self._lease.alive:
+            lease = self._calls.lease(self._ttl)
+            await lease.open()
+            self._lease = lease
+        return self._lease.id
+
+    async def _report(self, kind: "pb.ReportRequest.Kind", *, step: int = 0, reason: str = "") -> None:
+        token = 0 if self.round is None else self.round.token
+        request = pb.ReportRequest(job=self._join.job, node=self.node, token=token, kind=kind, step=step, reason=reason[:1000])
+        await self._ask("Report", request)
+
+    async def _ask(self, name: str, request: Message) -> None:
+        response = await self._calls.call(_change(name), request)
+        if self._followed is not None:
+            self._followed.take(response)
+
+
+def _settled(standing: pb.Standing, before: int) -> bool:
+    """Whether who has joined need not wait any more: in a world, or out of the job."""
+    if standing.phase == pb.CLOSED or standing.role in {pb.EXCLUDED, pb.NO_ROLE, pb.SURVIVOR}:
+        return True
+    return standing.role == pb.MEMBER and standing.token != before
+
+
+def _round_of(standing: pb.Standing) -> Round:
+    return Round(
+        number=standing.round,
+        token=standing.token,
+        rank=standing.rank,
+        world_size=standing.world_size,
+        master_node=standing.master_node,
+        master_address=standing.master_address,
+        master_data=standing.master_data,
+    )
