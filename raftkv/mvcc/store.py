@@ -267,10 +267,13 @@ class Store:
         if decided is None:
             return begin(self._txn(request))
         succeeded, put = decided
-        answer, event = self._put(put)
+        event = self.put_plain(put.key, put.value)
         response = TxnResponse(succeeded=succeeded)
         response.header.revision = self.revision
-        response.responses.add().response_put.MergeFrom(answer)
+        answer = response.responses.add().response_put
+        answer.header.revision = self.revision
+        if put.prev_kv and event.previous is not None:
+            answer.prev_kv.MergeFromString(event.previous)
         return Written(response, [event])
 
     def compact(self, request: CompactionRequest) -> Written:
