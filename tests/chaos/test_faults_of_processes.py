@@ -96,7 +96,14 @@ os.write(file, b"synced")
 os.fdatasync(file)
 os.write(file, b" and more")
 os.rename("{0}", "{1}")
-open("{2}", "wb").write(b"never")
+os.close(os.open("{2}.old", os.O_CREAT | os.O_WRONLY))
+old = os.open("{2}.old", os.O_WRONLY)
+os.write(old, bytes(100))
+os.fsync(old)
+os.close(old)
+os.unlink("{2}.old")  # its inode is free again
+with open("{2}", "wb") as unsynced:
+    unsynced.write(b"never")
 """
 
 

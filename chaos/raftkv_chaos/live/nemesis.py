@@ -182,7 +182,8 @@ class Nemesis:
 
     def _end(self, node: Node, *, power: bool) -> None:
         if power:
-            node.lose_power(self._dice)
+            lost = node.lose_power(self._dice)
+            self._tell(f"{node.name} lost power, and with it {lost} bytes")
         else:
             node.kill()
 
@@ -224,7 +225,7 @@ class Nemesis:
         await self._wait(until)
         self._change(node, sync_errno=0, write_errno=0)
         if not node.outside:  # it has ended, or must: nobody knows what its disk holds
-            node.lose_power(self._dice)
+            self._end(node, power=True)
         self._cluster.revive([node])
 
     @staticmethod

@@ -5,7 +5,8 @@
  *   clocks   wall time is off by wall_offset; monotonic time runs at `rate` since `rate_from`, where it was `rate_base`
  *   disk     syncs take sync_delay_us more, and fail with sync_errno; writes fail with write_errno. 0: they do not.
  * RAFTKV_CHAOS_JOURNAL names a file to which a line is appended for every sync that was done: `<inode> <size>`, the size being
- * that at the beginning of the sync. From it the harness knows, after a kill, what a power failure would have left.
+ * that at the beginning of the sync; -1 where a file is gone, for its inode will be that of another. From it the harness knows,
+ * after a kill, what a power failure would have left.
  * RAFTKV_CHAOS_DATA names the folder to which all that is about the disk is confined.
  */
 #define _GNU_SOURCE
@@ -182,3 +183,27 @@ ssize_t pwrite64(int file, const void *data, size_t size, off64_t place) {
 }
 
 ssize_t pwrite(int file, const void *data, size_t size, off_t place) { return pwrite64(file, data, size, place); }
+
+/* The file at a path is about to go: its inode, or -1. */
+static long long going(const char *path) {
+    struct stat facts;
+    return journal >= 0 && lstat(path, &facts) == 0 && S_ISREG(facts.st_mode) ? (long long)facts.st_ino : -1;
+}
+
+int unlink(const char *path) {
+    static int (*next)(const char *);
+    if (next == NULL) next = dlsym(RTLD_NEXT, "unlink");
+    long long inode = going(path);
+    int result = next(path);
+    if (result == 0 && inode >= 0) note(inode, -1);
+    return result;
+}
+
+int rename(const char *from, const char *to) {
+    static int (*next)(const char *, const char *);
+    if (next == NULL) next = dlsym(RTLD_NEXT, "rename");
+    long long inode = going(to);
+    int result = next(from, to);
+    if (result == 0 && inode >= 0) note(inode, -1);
+    return result;
+}
