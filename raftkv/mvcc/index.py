@@ -8,6 +8,8 @@ whoever of the two changes a shared chunk first copies that one.
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+from raftkv.mvcc.creation import CreationOrders
+
 CHUNK = 1000
 """Keys in a chunk after a split or a load; twice as many split it."""
 
@@ -18,12 +20,14 @@ class KeyIndex:
     Invariants: no chunk is empty; `_lasts[i] == _chunks[i][-1]`; chunks ascend; `_own[i]` says that nobody shares chunk i.
     """
 
-    __slots__ = ("_chunks", "_lasts", "_own")
+    __slots__ = ("_chunks", "_lasts", "_own", "by_creation")
 
     def __init__(self) -> None:
         self._chunks: list[list[bytes]] = []
         self._lasts: list[bytes] = []
         self._own: list[bool] = []
+        self.by_creation: CreationOrders | None = CreationOrders()
+        """Of some ranges, in which order the keys were created: for whoever changes the index to keep true. A twin has none."""
 
     def __len__(self) -> int:
         return sum(map(len, self._chunks))
@@ -97,6 +101,7 @@ class KeyIndex:
     def frozen(self) -> "KeyIndex":
         """A twin that later changes of this one do not reach, and the other way round."""
         twin = KeyIndex()
+        twin.by_creation = None
         twin._chunks, twin._lasts = self._chunks.copy(), self._lasts.copy()
         twin._own = [False] * len(self._chunks)
         self._own = twin._own.copy()

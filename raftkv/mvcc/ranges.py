@@ -7,7 +7,8 @@ The rules are etcd's (server/etcdserver/txn/range.go), with its quirk: a sort ta
 sorts ascending, but only the first limit + 1 rows in key order (unless there are filters).
 
 What a range costs does not depend on the size of the store: in key order it reads limit + 1 rows, and the count comes from
-the index. Only sorting by another target reads the whole range.
+the index. Only sorting by another target reads the whole range; but not again and again where one key is wanted by its age,
+as locks do (raftkv.mvcc.creation).
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any
 
+from raftkv.mvcc.creation import MAX_LOADED, MIN_KEYS, CreationOrder
 from raftkv.mvcc.layout import CREATE, DELETE, bounds, versions_of
 from raftkv.mvcc.sight import Sight, batches, live_at, version_at
 from raftkv.mvcc.steps import SLICE_ROWS, Steps
@@ -26,6 +28,11 @@ from raftkv.storage.engine import Table
 
 POINT_READS = 4
 """Up to so many rows are fetched one by one; a scan costs as much before its first row."""
+
+MAX_STAGED = 16
+"""Keys that a transaction may have changed where it asks for the oldest."""
+NO_REVISION = 2**63 - 1
+"""Above all that there will ever be."""
 
 NO_LIMIT = 2**31
 """From here on a limit is as good as none: no answer has so many rows."""
@@ -67,7 +74,7 @@ def read_range(sight: Sight, request: RangeRequest, response: RangeResponse) -> 
     counts_rows = selection.at != sight.revision and not selection.limit and not request.count_only
     if not counts_rows:
         response.count = yield from count_at(sight, selection.first, selection.end, selection.at)
-    if not request.count_only:
+    if not request.count_only and not _take_one_by_creation(sight, selection, request, response):
         choose = _choose_in_key_order if selection.value_of is None else _choose_sorted
         passed = yield from choose(sight, selection, response)
         if counts_rows:
@@ -211,6 +218,69 @@ def _choose_sorted(sight: Sight, selection: _Selection, response: RangeResponse)
         if sight.spent:
             yield from sight.pause()
     return read
+
+
+def _take_one_by_creation(sight: Sight, selection: _Selection, request: RangeRequest, response: RangeResponse) -> bool:
+    """Answers who came first, or last before a revision, from an order that is kept; False: that must be found out by sorting.
+
+    What the transaction itself has staged lies over the order: few keys, and each is looked at.
+    """
+    staged = sight.staged
+    if not _asks_one_by_creation(sight, selection, request) or len(staged) > MAX_STAGED:
+        return False
+    order = _creation_order(sight, selection.first, selection.end)
+    if order is None:
+        return False
+    low, high = request.min_create_revision, request.max_create_revision or NO_REVISION
+    own = [(created_at(encoded), key) for key, encoded in staged.items() if encoded is not None and order.covers(key)]
+    candidates = [one for one in own if low <= one[0] <= high]
+    hidden = [key for key in staged if key in order.created and low <= order.created[key] <= high]
+    matching = order.count(low, high) - len(hidden) + len(candidates)
+    settled = order.youngest(low, high, staged) if selection.reverse else order.oldest(low, high, staged)
+    if settled is not None:
+        candidates.append(settled)
+    if candidates:
+        _, key = min(candidates, key=_age_descending if selection.reverse else None)
+        encoded = sight.get(key)
+        assert encoded is not None, f"the order has {key!r}, the table has not"
+        _take(response, encoded, keys_only=selection.keys_only)
+    response.more = matching > 1
+    return True
+
+
+def _asks_one_by_creation(sight: Sight, selection: _Selection, request: RangeRequest) -> bool:
+    """Whether one key is wanted of those there are now, by nothing but its create revision."""
+    return (
+        selection.limit == 1
+        and request.sort_target == RangeRequest.CREATE
+        and not selection.enough
+        and selection.at == sight.revision
+        and not (request.min_mod_revision or request.max_mod_revision)
+    )
+
+
+def _creation_order(sight: Sight, first: bytes, end: bytes | None) -> CreationOrder | None:
+    """The kept order of a range; where there is none and the range is neither small nor large, it is kept from now on."""
+    orders = sight.index.by_creation
+    if orders is None:
+        return None
+    order = orders.find(first, end)
+    if order is None and MIN_KEYS <= sight.index.count(first, end) <= MAX_LOADED:
+        order = CreationOrder(first, end)
+        for key, encoded in sight.settled_rows(first, end):
+            order.note(key, created_at(encoded))
+        orders.keep(order)
+        sight.spend(len(order.created))
+    return order
+
+
+def created_at(encoded: bytes | None) -> int:
+    """The create revision of a KeyValue; 0: there is none."""
+    return 0 if encoded is None else KeyValue.FromString(encoded).create_revision
+
+
+def _age_descending(one: tuple[int, bytes]) -> tuple[int, bytes]:
+    return -one[0], one[1]
 
 
 def _drain(run: list[tuple[Any, bytes]]) -> Iterator[tuple[Any, bytes]]:

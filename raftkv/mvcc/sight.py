@@ -14,7 +14,7 @@ from raftkv.errors import CompactedError, FutureRevisionError
 from raftkv.mvcc.index import KeyIndex
 from raftkv.mvcc.layout import REVISION_BYTES, escape
 from raftkv.mvcc.steps import SLICE_BYTES, SLICE_ROWS, Steps
-from raftkv.storage.engine import Reader, Table, View
+from raftkv.storage.engine import Reader, Rows, Table, View
 
 Row = tuple[bytes, bytes]
 
@@ -56,6 +56,19 @@ class Sight:
     def count(self, first: bytes, end: bytes | None) -> int:
         """How many keys of [first, end) are live at `revision`."""
         return self.index.count(first, end)
+
+    def get(self, key: bytes) -> bytes | None:
+        """The KeyValue of a key at `revision`."""
+        return self._reader.get(Table.LIVE, key)
+
+    @property
+    def staged(self) -> Rows:
+        """Rows of LIVE that differ from those of `index`: a transaction's own."""
+        return {}
+
+    def settled_rows(self, first: bytes, end: bytes | None) -> Iterator[Row]:
+        """The live rows at `settled`, which are those of the keys in `index`."""
+        return self._reader.scan(Table.LIVE, first, end)
 
     def exact_index(self) -> KeyIndex | None:
         """The live keys at `revision`, if the index has them."""

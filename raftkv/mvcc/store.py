@@ -234,6 +234,8 @@ class Store:
         if previous is None:
             state.put(_REVISIONS, row, CREATE + key)
             self._index.add(key)
+            if self._index.by_creation:
+                self._index.by_creation.note(key, main)
         else:
             state.put(_REVISIONS, row, UPDATE + key)
         self.size_in_use += len(key) + len(encoded) + VERSION_OVERHEAD
@@ -337,6 +339,8 @@ class Store:
         if transaction.events:
             self._state.merge(transaction.rows)
             transaction.change_index(self._index)
+            if self._index.by_creation:
+                transaction.change_order(self._index.by_creation)
             for key, lease in transaction.leases.items():
                 self._leased.hang(key, lease)
             self.size_in_use += transaction.size

@@ -9,9 +9,10 @@ new revision, as in etcd (server/storage/mvcc/kvstore_txn.go).
 from collections.abc import Callable, Mapping, Sequence
 
 from raftkv.errors import KeyNotFoundError
+from raftkv.mvcc.creation import CreationOrders
 from raftkv.mvcc.index import KeyIndex
 from raftkv.mvcc.layout import CREATE, DELETE, UPDATE, VERSION_OVERHEAD, Event, bounds, pack_revision, versions_of
-from raftkv.mvcc.ranges import read_key, read_range
+from raftkv.mvcc.ranges import created_at, read_key, read_range
 from raftkv.mvcc.sight import Sight, Viewable, batches
 from raftkv.mvcc.steps import Steps
 from raftkv.pb.kv import KeyValue
@@ -123,6 +124,16 @@ class Transaction(Sight):
                 index.add(first)
             else:
                 index.clear(first, end)
+
+    def change_order(self, orders: CreationOrders) -> None:
+        """Tells the orders of creation what came and went."""
+        for key, encoded in self._live.items():
+            if orders.concern(key):
+                orders.note(key, created_at(encoded))
+
+    @property
+    def staged(self) -> Rows:
+        return self._live
 
     def range(self, request: RangeRequest, response: RangeResponse) -> Steps[None]:
         """Reads, with what is staged."""
