@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: native test-native up test lint fix types contracts unit bench proto clean fuzz interop
+.PHONY: native test-native up test lint fix types contracts unit bench proto clean fuzz interop mutants
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev

@@ -5,6 +5,7 @@ import sys
 import click
 
 from raftkv_chaos.live.command import run
+from raftkv_chaos.mutants.command import mutants
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,6 +14,7 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(mutants)
 
 
 def main() -> None:

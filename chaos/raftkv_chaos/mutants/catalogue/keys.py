@@ -75,8 +75,8 @@ REVISIONS = (
         "K9",
         "a key that comes back goes on counting its versions",
         STORE,
-        "encoded = next_version(request, previous, main)",
-        f"encoded = next_version(request, previous if previous is not None else {_OLDER}, main)",
+        "next_version(request, previous, main)",
+        f"next_version(request, previous if previous is not None else {_OLDER}, main)",
     ),
     _one(
         "K17",
@@ -116,13 +116,13 @@ TRANSACTIONS = (
             Edit(
                 STORE,
                 "            yield from run_txn(transaction, request, response, self._lease_exists)\n"
-                "        finally:\n            transaction.release()\n        return self._commit",
+                "        finally:\n            transaction.release()\n        self.operations.count_txn",
                 "            yield from run_txn(transaction, request, response, self._lease_exists)\n"
                 "        except (CompactedError, FutureRevisionError):\n"
                 "            transaction.release()\n"
                 "            self._take_over(transaction)\n"
                 "            raise\n"
-                "        transaction.release()\n        return self._commit",
+                "        transaction.release()\n        self.operations.count_txn",
             ),
         ),
         MODEL,
@@ -204,7 +204,7 @@ ANSWERS = (
         "raftkv.recipes.requests",
         'stem = prefix.rstrip(b"\\xff")',
         'stem = prefix if prefix[-1:] < b"\\xff" else prefix[:-1] + b"\\xfe"',
-        ("tests:tests/recipes", "tests:tests/client/test_keys.py"),
+        ("tests:tests/recipes/test_requests.py",),
     ),
     _one(
         "K19",

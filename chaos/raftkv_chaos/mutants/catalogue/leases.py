@@ -19,7 +19,7 @@ MUTANTS = (
         "L2",
         "a leader renews without asking whether it still leads",
         KEEPER,
-        "confirmed = self._replica.read(lambda: None)",
+        "confirmed = self._replica.read_for(source, term, lambda: None)",
         "confirmed = self._replica.read_local(lambda: None)",
     ),
     Mutant(

@@ -3,7 +3,7 @@
 from raftkv_chaos.mutants.mutant import Edit, Impossible, Mutant
 
 
-def _one(identifier: str, title: str, module: str, old: str, new: str, *finders: str) -> Mutant:  # noqa: PLR0917 (a row of the table)
+def _one(identifier: str, title: str, module: str, old: str, new: str, *finders: str) -> Mutant:
     return Mutant(identifier, title, (Edit(module, old, new),), finders)
 
 
@@ -20,8 +20,8 @@ MUTANTS = (
         "O1b",
         "reads that wait are not counted",
         "raftkv.server.reads",
-        "        if self._count >= self._limit:\n",
-        "        if self._count < 0:\n",
+        "        if self._count >= self._limit:\n            raise TooManyRequestsError\n        self._count += 1\n        self._waiting.append(",
+        "        self._count += 1\n        self._waiting.append(",
         "tests:tests/server/test_overload.py",
     ),
     _one(
@@ -52,8 +52,8 @@ MUTANTS = (
         "O5",
         "where there is no space nothing can be deleted either",
         "raftkv.apply.machine",
-        '_NEED_SPACE = {"put", "lease_grant"}',
-        "_NEED_SPACE = _KEY_REQUESTS",
+        '_NEED_SPACE = {"put", "lease_grant", ',
+        '_NEED_SPACE = _KEY_REQUESTS | {"put", "lease_grant", ',
         "tests:tests/apply/test_alarms.py",
     ),
     _one(

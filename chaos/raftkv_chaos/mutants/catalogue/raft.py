@@ -85,6 +85,7 @@ ELECTIONS = (
         RAFT,
         "term = vote.term if granted else node.term",
         "term = vote.term if granted else vote.term - 1",
+        RARE,
     ),
     _one(
         "R27",
@@ -92,6 +93,7 @@ ELECTIONS = (
         RAFT,
         "        if not pre_vote:\n",
         "        if node.term or not pre_vote:\n",
+        ("steady", "raft"),
     ),
     Mutant(
         "R28",

@@ -17,7 +17,6 @@ FINDERS = {
     "keys": "two replicas of the state and a model of etcd's store, fed with the same random log",
     "watch": "a watch hub, slow clients, compactions and snapshots; every watch is compared with all that happened",
     "lease": "leases of a cluster whose leaders stall, jump and change; nobody loses time that was promised",
-    "lock": "locks and elections among callers that die, stall and give up",
     "service": "the services of a cluster, called as clients do",
     "disk": "a log with damaged, misplaced and missing rows",
     "directory": "the syncs that make a new directory last",

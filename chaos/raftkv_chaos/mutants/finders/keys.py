@@ -17,6 +17,15 @@ from raftkv_chaos.mutants.finders.twin import Twin, small_slices
 from raftkv_jepsen import store as model
 
 ENTRIES = 80
+ORDERS = (rpc.RangeRequest.NONE, rpc.RangeRequest.ASCEND, rpc.RangeRequest.DESCEND)
+TARGETS = (
+    rpc.RangeRequest.KEY,
+    rpc.RangeRequest.KEY,
+    rpc.RangeRequest.VERSION,
+    rpc.RangeRequest.CREATE,
+    rpc.RangeRequest.MOD,
+    rpc.RangeRequest.VALUE,
+)
 
 
 def find(seed: int) -> None:
@@ -38,6 +47,8 @@ class _World:
         self.states: dict[int, model.Store] = {1: model.EMPTY}
         """What the model was at every revision."""
         self.now = model.EMPTY
+        self.told = model.EMPTY.revision
+        """The last revision of which there was an event."""
 
     def step(self) -> None:
         step = self.maker.next(self.now)
@@ -90,7 +101,9 @@ class _World:
     def _history_agrees(self, outcome: Any) -> None:
         """What is told of a change is what history says of it."""
         if not outcome.events:
+            assert self.now.revision == self.told, f"nothing is told of revision {self.now.revision}"
             return
+        self.told = self.now.revision
         store = self.first.machine.store
         first, last = outcome.events[0].revision, outcome.events[-1].revision
         if first - 1 < store.compact_revision:
@@ -128,8 +141,8 @@ class _World:
             range_end=end,
             revision=rng.choice((0, 0, self.now.revision - rng.randint(-1, 12))),
             limit=rng.choice((0, 0, 1, 2, 3)),
-            sort_order=rng.choice((0, 1, 2)),
-            sort_target=rng.choice((0, 0, 1, 2, 3, 4)),
+            sort_order=rng.choice(ORDERS),
+            sort_target=rng.choice(TARGETS),
             count_only=rng.random() < 0.2,
             keys_only=rng.random() < 0.1,
         )

@@ -41,7 +41,7 @@ class World:
     def __init__(self, cluster: RoughCluster, rng: random.Random) -> None:
         self.rng = rng
         self.cluster = cluster
-        self.leases = Leases(cluster, checkpoint_interval_s=CHECKPOINT_S)  # type: ignore[arg-type] # a cluster of the rig's kind
+        self.leases = Leases(cluster, checkpoint_interval_s=CHECKPOINT_S)
         self.known: dict[int, Known] = {}
         self.now = asyncio.get_running_loop().time
 

@@ -216,7 +216,7 @@ def _proto_compare(compare: model.Compare) -> rpc.Compare:
         key=compare.key.encode("latin-1"),
         range_end=compare.range_end.encode("latin-1"),
         result=OPERATORS[compare.result],
-        target=rpc.Compare.CompareTarget.Value(compare.target.upper()),
+        target=compare.target.upper(),
     )
     match compare.target:
         case "value":

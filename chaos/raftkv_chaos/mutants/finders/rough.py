@@ -118,7 +118,7 @@ class RoughCluster(replicas.Cluster):
         self.settings = settings
         self.network = self.rough = RoughNetwork(loop, self.rng)
         self.pace = Pace()
-        replicas.InlineStorage = lambda _: SlowStorage(loop, self.rng, self.pace)  # type: ignore[misc, assignment] # the rig's own
+        replicas.InlineStorage = lambda _: SlowStorage(loop, self.rng, self.pace)  # type: ignore[attr-defined, misc, assignment] # the rig's own
         self.ids = range(1, count + 1)
         self.nodes = {node_id: replicas.Node(self, node_id) for node_id in self.ids}
         self.down: set[int] = set()

@@ -15,7 +15,7 @@ from raftkv.storage.overlay import Overlay
 def small_slices(*, tiny: bool) -> None:
     """How much work is done in one go: a few rows, or what is usual."""
     rows = 2 if tiny else 500
-    sight.SLICE_ROWS = steps.SLICE_ROWS = rows
+    sight.SLICE_ROWS = steps.SLICE_ROWS = rows  # type: ignore[attr-defined] # each module has the number it was given
     sight.FIRST_BATCH = min(16, rows)
     ranges.POINT_READS = min(4, rows // 2)
 
