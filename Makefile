@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: native test-native up test lint fix types contracts unit bench proto clean fuzz interop mutants
+.PHONY: native test-native up test lint fix types contracts unit bench proto clean fuzz interop mutants chaos chaos-live
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -53,6 +53,13 @@ test-native: native  ## the tests of what is compiled, on what is compiled
 
 bench: native  ## figures beside etcd on this machine, of the compiled server
 	PYTHONPATH=.native $(BIN)/python -m benchmarks
+
+CHAOS_TIME ?= 3600
+LIVE_ROUND = 75# a minute under faults, and what starting, healing and judging take
+chaos: chaos-live  ## an hour of faults: make chaos CHAOS_TIME=600 SEED=7
+
+chaos-live: $(VENV)/.dev  ## half of that time on real processes, with reports in chaos-*/
+	$(BIN)/raftkv-chaos run --time 60 --seed $(SEED) --rounds $$(( $(CHAOS_TIME) / 2 / $(LIVE_ROUND) + 1 ))
 
 clean:
 	rm -rf $(VENV) .native dev-data .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
