@@ -154,12 +154,11 @@ class Course:
         if failed and (stopped := self._count_failure(job)):
             self.close(job, Outcome.FAILED, f"{stopped}: {reason}")
             return
-        nodes = job.world.nodes
-        job.awaited = {
-            node: job.members[node]
-            for node in nodes
-            if node in job.members and node not in job.ready and node not in job.succeeded
-        }
+        for node in job.succeeded:  # who is done takes no further part
+            if node in job.members and node not in job.ready:
+                self._forget(job, node)
+        there = [node for node in job.world.nodes if node in job.members and node not in job.ready]
+        job.awaited = {node: job.members[node] for node in there}
         job.phase = Phase.GATHERING
         job.round += 1
         job.reason = reason

@@ -255,7 +255,7 @@ class Job:
             in_world = self.world is not None and node in self.world.ranks and member.sequence <= self.world.token
             if not in_world:
                 self.ready[node] = member
-            elif self.phase == Phase.GATHERING and node not in self.succeeded:
+            elif self.phase == Phase.GATHERING:
                 self.awaited[node] = member
         self.returned = sum(member.survivor for member in self.ready.values())
 
