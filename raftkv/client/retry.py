@@ -91,9 +91,14 @@ class Account:
         else:
             self._unreachable.clear()
 
-    def unreachable(self, endpoints: int) -> ConnectError | None:
-        """The error to raise when, since one last answered, each of so many endpoints turned out to be unreachable."""
-        return ConnectError(self._unreachable) if len(self._unreachable) >= endpoints else None
+    def unreachable(self, endpoints: int) -> RaftKVError | None:
+        """The error to raise when, since one last answered, each of so many endpoints turned out to be unreachable.
+
+        That nobody takes the repetition of a write says nothing about its first copy.
+        """
+        if len(self._unreachable) < endpoints:
+            return None
+        return ConnectError(self._unreachable) if self._doubt is None else self.unknown()
 
     def unknown(self) -> OutcomeUnknownError:
         """The error for a write that is in doubt and cannot be repeated."""

@@ -137,7 +137,7 @@ def test_endpoints_count_as_unreachable_only_while_none_has_answered() -> None:
     assert account.unreachable(2) is None
     account.note(UNSENT, doubtful=False)
     error = account.unreachable(2)
-    assert error is not None
+    assert isinstance(error, ConnectError)
     assert set(error.reasons) == {"a:1", "b:2"}
 
 
@@ -148,3 +148,10 @@ def test_backoff_doubles_up_to_a_bound_with_full_jitter() -> None:
         pauses = [backoff(failures, rng) for _ in range(100)]
         assert 0 <= min(pauses) < bound / 4
         assert bound * 3 / 4 < max(pauses) <= bound
+
+
+def test_write_in_doubt_stays_in_doubt_when_nobody_can_be_reached_any_more() -> None:
+    account = Account(Repeat.BY_ID, 5.0)
+    account.note(ConnectionBrokenError("a:1", "reset", sent=True), doubtful=True)
+    account.note(ConnectionBrokenError("a:1", "refused", sent=False), doubtful=False)
+    assert isinstance(account.unreachable(1), OutcomeUnknownError)
