@@ -51,6 +51,10 @@ native: .native/.done  ## the hot path compiled by mypyc, in .native (needs a C 
 test-native: native  ## the tests of what is compiled, on what is compiled
 	PYTHONPATH=.native $(BIN)/pytest -n $(JOBS) -o pythonpath=".native ." -m "not interpreted" $(addprefix tests/,raft storage mvcc apply peer server watch lease http2 gateway)
 
+MUTANT_JOBS ?= 4
+mutants: $(VENV)/.dev  ## every planted bug of the catalogue, and what found it (an hour on 4 cores): docs/mutants.md
+	$(BIN)/raftkv-chaos mutants --budget 5000 --seconds 85 --jobs $(MUTANT_JOBS) --write docs/mutants.md
+
 bench: native  ## figures beside etcd on this machine, of the compiled server
 	PYTHONPATH=.native $(BIN)/python -m benchmarks
 

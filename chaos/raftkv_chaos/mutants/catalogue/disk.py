@@ -88,7 +88,7 @@ MUTANTS = (
         WRITER,
         "            if isinstance(result, BaseException):\n                self._failed(result)",
         "            if isinstance(result, KeyboardInterrupt):\n                self._failed(result)",
-        ("cluster", "sim"),
+        ("cluster",),
     ),
     _one(
         "D6b",
@@ -101,7 +101,7 @@ MUTANTS = (
         "            self._engine.faults.failed = False\n"
         "            self._engine.faults.syncs_before_failure = None\n"
         "            self._engine.write(Batch(), sync=False)\n",
-        ("cluster", "sim"),
+        ("cluster",),
     ),
     _one(
         "D11",
@@ -120,7 +120,7 @@ MUTANTS = (
         "        early = Batch()\n"
         "        self._log.compact(early, index)\n"
         "        self._storage.submit(lambda: self._engine.write(early, sync=True), lambda _: None)",
-        ("cluster", "sim"),
+        ("cluster",),
     ),
 )
 

@@ -6,7 +6,7 @@ REPLICA, WRITER, PROPOSALS, READS = (f"raftkv.server.{name}" for name in ("repli
 APPLIER, CHANGES, RAFT = "raftkv.server.applier", "raftkv.server.changes", "raftkv.raft.raft"
 SNAPSHOT, LOG = "raftkv.storage.snapshot", "raftkv.storage.log"
 
-CLUSTER = ("cluster", "sim")
+CLUSTER = ("cluster",)
 
 
 def _one(identifier: str, title: str, module: str, old: str, new: str, finders: tuple[str, ...] = CLUSTER) -> Mutant:  # noqa: PLR0917 (a row of the table)

@@ -20,7 +20,6 @@ FINDERS = {
     "service": "the services of a cluster, called as clients do",
     "disk": "a log with damaged, misplaced and missing rows",
     "directory": "the syncs that make a new directory last",
-    "sim": "the simulator of whole nodes (raftkv_chaos.sim), its faults and checkers",
 }
 """What each finder does, for the report. `tests:PATH` is one more: the tests there, of which each is its own seed of one."""
 
