@@ -11,7 +11,7 @@ from raftkv_chaos.live import charts
 from raftkv_chaos.live.figures import Span, measure
 from raftkv_chaos.live.historian import Changes
 from raftkv_chaos.live.recorder import STORE, Recorder
-from raftkv_chaos.live.settling import settle, unfounded
+from raftkv_chaos.live.settling import out_of_order, settle, unfounded
 from raftkv_chaos.live.truth import Truth
 from raftkv_chaos.live.verdicts import Evidence, judge, read
 from raftkv_jepsen.history import Event, History, freeze, pair
@@ -64,7 +64,10 @@ def test_open_write_and_deletion_of_nobody_are_settled_from_the_log() -> None:
 def test_stale_read_is_found() -> None:
     new = ("invoke", "p", "range", {"key": "a"}), ("ok", "p", "range", {"kvs": [row("2", 2, 3, 2)], "count": 1, "revision": 3})
     old = ("invoke", "p", "range", {"key": "a"}), ("ok", "p", "range", {"kvs": [row("1", 2, 2, 1)], "count": 1, "revision": 2})
-    assert judged(history(*WRITE_1, *WRITE_2, *new, *old)) is Validity.VIOLATION
+    broken = history(*WRITE_1, *WRITE_2, *new, *old)
+    assert judged(broken) is Validity.VIOLATION
+    assert [finding.name for finding in out_of_order(broken.operations)] == ["stale"]
+    assert out_of_order(history(*WRITE_1, *old, *WRITE_2, *new).operations) == []
 
 
 def test_acknowledged_write_that_the_log_does_not_have_is_found() -> None:

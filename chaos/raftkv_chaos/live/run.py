@@ -31,7 +31,7 @@ from raftkv_chaos.live.workloads.watches import Watches
 from raftkv_chaos.schedule import Schedule
 from raftkv_jepsen.verdict import Finding, Validity, Verdict, judged
 
-CHECK_TIMEOUT_S = 300.0
+CHECK_TIMEOUT_S = 120.0
 LAST_WRITE_S = 30.0
 CONVERGE_S = 20.0
 WIND_DOWN_S = 1.2

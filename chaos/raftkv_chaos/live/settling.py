@@ -46,6 +46,33 @@ def unfounded(operations: Sequence[Operation], truth: Truth) -> list[Finding]:
     return found
 
 
+def out_of_order(operations: Sequence[Operation]) -> list[Finding]:
+    """Answers older than what somebody had heard before the request was made. Serializable reads may be."""
+    marks = [(place, each) for each in _ordered(operations) for place in ((each.call, 0), (each.end or 0, 1))]
+    return list(_walk(sorted(marks, key=lambda mark: mark[0])))
+
+
+def _walk(marks: list[tuple[tuple[int, int], Operation]]) -> Iterator[Finding]:
+    newest, heard = 0, ""
+    known: dict[int, tuple[int, str]] = {}
+    for (_, ended), operation in marks:
+        if not ended:
+            known[operation.call] = (newest, heard)
+            continue
+        before, whose = known.pop(operation.call)
+        if _revision(operation) < before + _writes(operation):
+            text = f"{operation}, after revision {before} had been answered ({whose})"
+            yield Finding("stale", text, (operation,))
+        if _revision(operation) > newest:
+            newest, heard = _revision(operation), str(operation)[:120]
+
+
+def _ordered(operations: Sequence[Operation]) -> Iterator[Operation]:
+    for operation in operations:
+        if operation.end is not None and not dict(operation.argument).get("serializable"):
+            yield operation
+
+
 def _ends(answered: Sequence[Operation], revisions: int, last: int) -> list[int]:
     """For each revision, the earliest end of an answered write of that revision or a later one."""
     ends = [last] * (revisions + 2)

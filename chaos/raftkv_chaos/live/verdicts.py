@@ -8,7 +8,7 @@ from typing import Any
 
 from raftkv.clock import Clock
 from raftkv_chaos.live.historian import Changes
-from raftkv_chaos.live.settling import settle, unfounded
+from raftkv_chaos.live.settling import out_of_order, settle, unfounded
 from raftkv_chaos.live.truth import Truth
 from raftkv_jepsen.checkers import check_leases, check_list_append, check_locks, check_reads, check_watches
 from raftkv_jepsen.errors import JepsenError
@@ -20,6 +20,8 @@ from raftkv_jepsen.verdict import Finding, Validity, Verdict, judged
 
 LEAST_OPERATIONS = 10
 """Answered operations of a workload below which nothing was tried."""
+BROKEN_TIMEOUT_S = 5.0
+"""How long to look for the first impossible request in a history that is known to be broken."""
 LEASE_GRACE_S = 12.0
 """What a lease may outlive its time by, beside the times without a leader: elections give each its full time again."""
 
@@ -126,9 +128,12 @@ def _budget(evidence: Evidence) -> Budget:
 
 def _store(history: History, evidence: Evidence) -> Verdict:
     """The whole store, linearizable, with its revisions; and reads of the past against the log."""
-    whole = check_linearizable(settle(history.operations, evidence.truth), EtcdModel(), _budget(evidence))
+    told = [*unfounded(history.operations, evidence.truth), *out_of_order(history.operations)]
+    seconds = BROKEN_TIMEOUT_S if told else evidence.timeout_s  # to prove in full that there is no order takes for ever
+    budget = Budget(timeout_s=seconds, clock=evidence.clock)
+    whole = check_linearizable(settle(history.operations, evidence.truth), EtcdModel(), budget)
     reads = check_reads(history.operations, evidence.truth.replay)
-    further = [*unfounded(history.operations, evidence.truth), *reads.findings]
+    further = [*told, *reads.findings]
     if further:
         whole.validity = Validity.VIOLATION
     whole.findings += further
