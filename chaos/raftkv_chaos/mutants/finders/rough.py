@@ -56,6 +56,9 @@ class RoughNetwork(MemoryNetwork):
             raise PeerError(str(error)) from error
 
 
+MOMENT_S = 1e-6
+
+
 class SlowStorage(InlineStorage):
     """Jobs end in their order, some of them late."""
 
@@ -77,7 +80,8 @@ class SlowStorage(InlineStorage):
         took = self._rng.expovariate(1 / self._pace.sync_s) if self._pace.sync_s else 0.0
         if self._rng.random() < self._pace.stalls:
             took += self._rng.uniform(0.1, 1.5)
-        self._free_at = max(self._free_at, self._loop.time()) + took
+        # Never two at the same time: the loop keeps no order among timers that are due together.
+        self._free_at = max(self._free_at, self._loop.time()) + took + MOMENT_S
         self._loop.call_at(self._free_at, work, *arguments)
 
 
