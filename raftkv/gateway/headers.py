@@ -1,6 +1,7 @@
 """What HTTP headers mean to a call.
 
 Authorization          the metadata authorization: the caller's token
+Sec-WebSocket-Protocol Bearer, <token>: the same, for browsers, which let a page set no other header of a WebSocket
 Grpc-Metadata-<Name>   the metadata <name>
 Grpc-Timeout           when the caller gives up
 Raftkv-<Name>          the metadata raftkv-<name>
@@ -17,6 +18,8 @@ from raftkv.http2.metadata import RESERVED, parse_timeout, value_of
 METADATA_PREFIX: Final = "grpc-metadata-"
 OWN_PREFIX: Final = "raftkv-"
 AUTHORIZATION: Final = "authorization"
+SOCKET_PROTOCOLS: Final = "Sec-WebSocket-Protocol"
+BEARER: Final = "Bearer"
 
 
 def metadata(headers: Mapping[str, str]) -> Mapping[str, str | bytes]:
@@ -26,6 +29,9 @@ def metadata(headers: Mapping[str, str]) -> Mapping[str, str | bytes]:
         InvalidArgumentError: a binary header is not base64.
     """
     found: dict[str, str | bytes] = {}
+    scheme, _, token = headers.get(SOCKET_PROTOCOLS, "").partition(",")
+    if scheme.strip() == BEARER:
+        found[AUTHORIZATION] = f"{BEARER} {token.strip()}"
     for header, value in headers.items():
         name = header.lower()
         if name.startswith(METADATA_PREFIX):

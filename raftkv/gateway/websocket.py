@@ -14,6 +14,7 @@ from raftkv.errors import RequestError
 from raftkv.gateway.answers import in_time
 from raftkv.gateway.body import NoBodyError
 from raftkv.gateway.calls import JSON_GROWTH, Exchange, Requests, Surroundings
+from raftkv.gateway.headers import BEARER
 from raftkv.gateway.json_text import JsonError
 from raftkv.gateway.routes import Route
 from raftkv.gateway.status import error_line
@@ -33,7 +34,9 @@ class SocketExchange(Exchange):
 
     def __init__(self, route: Route, request: BaseRequest, surroundings: Surroundings) -> None:
         super().__init__(route, request, surroundings)
-        self._socket = WebSocketResponse(max_msg_size=JSON_GROWTH * surroundings.max_message_bytes, compress=False)
+        self._socket = WebSocketResponse(
+            protocols=(BEARER,), max_msg_size=JSON_GROWTH * surroundings.max_message_bytes, compress=False
+        )
 
     async def take(self) -> bytes:
         """The next text. Raises NoBodyError when the client is gone: whoever closes wants no more answers either."""

@@ -3,12 +3,12 @@
 So a lock or an election has no way past any check that a client's own requests meet: authentication, quota, alarms, limits.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from raftkv.errors import CompactedError, RequestError
+from raftkv.errors import CompactedError, PermissionDeniedError, RequestError
 from raftkv.pb import rpc
 from raftkv.rpc.access import Access
 from raftkv.rpc.method import Call, Method
@@ -31,6 +31,13 @@ class Conversations:
         self.replica = replica
         self.access = access
         self.methods = methods
+        self.rechecks: set[Callable[[], None]] = set()
+        """Of the watches under way."""
+
+    def recheck(self) -> None:
+        """Who may read what has changed: ends the watches that are not permitted any more."""
+        for recheck in list(self.rechecks):
+            recheck()
 
     def of(self, call: Call) -> "Conversation":
         """On behalf of who made this call."""
@@ -74,16 +81,23 @@ class Conversation:
         news = News()
         stream = WatchStream(hub, news, NO_PROGRESS_S)
         news.on_room = stream.drained
+
+        def recheck() -> None:
+            stream.recheck(lambda asked: _refusal(access, self._call, asked))
+
+        self._node.rechecks.add(recheck)
         try:
             stream.create(request)
             while True:
                 response = await news.next()
                 if response.canceled:
+                    access.check(self._call, request)  # what it was cancelled for, unless that has changed again
                     raise CompactedError if response.compact_revision else RequestError(response.cancel_reason)
                 if response.events:
                     access.check(self._call, request)
                     yield response
         finally:
+            self._node.rechecks.discard(recheck)
             stream.close()
 
     async def _ask(self, path: str, request: Message, answer_type: type[Answered]) -> Answered:
@@ -97,3 +111,14 @@ class Conversation:
             return answer_type.FromString(answer)
         assert isinstance(answer, answer_type)
         return answer
+
+
+def _refusal(access: Access, call: Call, request: Message) -> str:
+    """Why its caller may not ask this any more, or nothing."""
+    try:
+        access.check_stream(call, request)
+    except PermissionDeniedError as error:
+        return str(error)
+    except RequestError:
+        return ""  # a token that is no longer good ends no watch
+    return ""

@@ -39,9 +39,14 @@ def services(
     access = authentication.access
     keys = KV(replica, quota, limits, access)
     watches = Watch(replica, watch, lambda request, call: access.check_stream(call, request))
-    replica.machine.auth.changed = watches.recheck
     by_path: dict[str, Method] = {}
     conversations = Conversations(replica, access, by_path)
+
+    def recheck() -> None:
+        watches.recheck()
+        conversations.recheck()
+
+    replica.machine.auth.changed = recheck
     methods = [
         *keys.methods(),
         *Lock(conversations).methods(),

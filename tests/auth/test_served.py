@@ -7,7 +7,10 @@ import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -182,6 +185,35 @@ def test_locks_need_what_their_keys_need(cluster: Cluster) -> None:
     assert refused.details == PermissionDeniedError.text
 
 
+def test_recipes_need_what_their_keys_need(cluster: Cluster) -> None:
+    with as_user(cluster, "alice") as alice:
+        with alice.lock("/a/mutex") as held:
+            assert alice.verify(held.token)
+        with alice.election("/a/leader").campaign("alice") as leadership:
+            assert alice.verify(leadership.token)
+        with pytest.raises(PermissionDeniedError), alice.lock("/b/mutex"):
+            pass
+
+
+def test_observing_ends_when_its_user_may_no_longer(cluster: Cluster) -> None:
+    with as_user(cluster, "root") as root:
+        root.user_add("erin", "erin's")
+        root.user_grant_role("erin", "a")
+        metadata = {"token": token(cluster, "erin")}
+        campaign = election.CampaignRequest(name=b"/a/observed", value=b"v")
+        won: election.CampaignResponse = cluster.nodes[0].caller.ask(campaign, metadata=metadata)
+        with grpc.insecure_channel(cluster.endpoints[0]) as channel:
+            observe: Any = channel.unary_stream("/v3electionpb.Election/Observe")
+            request = election.LeaderRequest(name=b"/a/observed").SerializeToString()
+            observing = observe(request, metadata=tuple(metadata.items()), timeout=20)
+            assert election.LeaderResponse.FromString(next(observing)).kv.value == b"v"
+            root.user_revoke_role("erin", "a")
+            with pytest.raises(grpc.RpcError, match="permission denied"):
+                next(observing)
+        root.lease_revoke(won.leader.lease)
+        root.user_delete("erin")
+
+
 def test_leases_are_kept_alive_by_any_user_and_alarms_lowered_by_root_alone(cluster: Cluster) -> None:
     with as_user(cluster, "nobody") as nobody, as_user(cluster, "root") as root:
         with nobody.lease(10) as held:
@@ -217,6 +249,21 @@ def test_gateway_takes_the_token_with_and_without_bearer(cluster: Cluster) -> No
     assert over_http(cluster, {"Authorization": "nonsense"}) == 401
     assert over_http(cluster, {"Authorization": known}) == 200
     assert over_http(cluster, {"Authorization": f"Bearer {known}"}) == 200
+
+
+async def test_websocket_takes_the_token_as_browsers_can_give_it(cluster: Cluster) -> None:
+    known = await asyncio.to_thread(token, cluster, "alice")
+    url = f"{cluster.nodes[0].client_url}/v3/watch"
+    create = {"create_request": {"key": "L2Ev"}}  # /a/
+    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
+        async with session.ws_connect(url, protocols=("Bearer", known)) as socket:
+            assert socket.protocol == "Bearer"
+            await socket.send_json(create)
+            assert "canceled" not in (await socket.receive_json())["result"]
+        async with session.ws_connect(url, protocols=("Bearer", "nonsense")) as socket:
+            await socket.send_json(create)
+            refused = await socket.receive_json()
+            assert "invalid auth token" in json.dumps(refused)
 
 
 def over_http(cluster: Cluster, headers: dict[str, str]) -> int:

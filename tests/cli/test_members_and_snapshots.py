@@ -4,11 +4,15 @@ import io
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from raftkv.client import BlockingClient, Put
 from raftkv_cli.main import run
 from tests.harness.cluster import Cluster
 from tests.harness.etcd import ETCDCTL, EtcdCluster
@@ -127,6 +131,32 @@ def test_a_snapshot_is_saved_looked_at_and_restored(raftkv: Shell, own: Cluster,
         assert b'"revision":10' in etcdctl(again, "get", "k", "-w", "json")
         names = [line.split(", ")[2] for line in etcdctl(again, "member", "list").decode().splitlines()]
         assert names == ["node1"]  # it tells its name anew
+
+
+def test_a_snapshot_under_load_is_one_moment_of_it(raftkv: Shell, own: Cluster, tmp_path: Path) -> None:
+    """Everything acknowledged before is in it, and nothing of what came later without what came before that."""
+    file, data, written, over = tmp_path / "saved", tmp_path / "data", count(), threading.Event()
+
+    def write() -> None:
+        with BlockingClient(own.endpoints) as client:
+            while not over.is_set():
+                client.txn(success=[Put("load/a", str(at := next(written))), Put(f"load/at/{at:06}", "")])
+                under_way.set()
+
+    under_way = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        assert under_way.wait(20)
+        acknowledged = int(etcdctl(own, "get", "load/a", "--print-value-only"))
+        raftkv.at(own, "snapshot", "save", str(file))
+        over.set()
+        writing.result(20)
+    raftkv("snapshot", "restore", str(file), "--data-dir", str(data))
+    with RaftkvCluster(tmp_path, options={"data-dir": str(data)}) as again:
+        last = int(etcdctl(again, "get", "load/a", "--print-value-only"))
+        keys = etcdctl(again, "get", "load/at/", "--prefix", "--keys-only").split()
+    assert last >= acknowledged
+    assert keys == [b"load/at/%06d" % at for at in range(last + 1)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "nothing"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raftkv.client import BlockingClient, TLSConfig
-from raftkv.errors import ConnectError
+from raftkv.errors import ConnectError, PermissionDeniedError
 from raftkv.pb import rpc
 from raftkv.tls.names import common_name
 from tests.harness.calls import Caller, Failure
@@ -133,6 +133,29 @@ def test_a_node_makes_its_own_certificate(tmp_path: Path) -> None:
             assert certificate.parent.stat().st_mode & 0o777 == 0o700
         finally:
             process.end()
+
+
+def test_the_common_name_of_a_certificate_is_its_user(tmp_path: Path, authority: Authority) -> None:
+    with SecureCluster(tmp_path / "secure", authority, options={"bcrypt-cost": "4"}) as cluster:
+        endpoint = f"https://{cluster.nodes[0].endpoint}"
+
+        def client(name: str) -> BlockingClient:
+            pair = authority.issue(name, hosts=())
+            return BlockingClient(endpoint, tls=TLSConfig(ca_file=authority.cert, cert_file=pair.cert, key_file=pair.key))
+
+        with client("root") as root, client("alice") as alice, client("mallory") as mallory:
+            root.role_add("a")
+            root.role_grant_permission("a", "readwrite", "/a/", prefix=True)
+            for user in ("root", "alice"):
+                root.user_add(user, None)
+            root.user_grant_role("root", "root")
+            root.user_grant_role("alice", "a")
+            root.auth_enable()
+            alice.put("/a/k", "v")
+            for refused in (lambda: alice.put("/b", ""), lambda: mallory.put("/a/k", ""), alice.users):
+                with pytest.raises(PermissionDeniedError):
+                    refused()
+            assert root.get("/a/k") is not None
 
 
 def test_a_certificate_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
