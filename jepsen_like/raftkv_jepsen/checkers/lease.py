@@ -116,7 +116,8 @@ def _note(lease: Lease, operation: Operation) -> None:
         return
     ttl = float(answer.get("ttl", _fields(operation.argument).get("ttl", 0)))
     if operation.f == LOOK or ttl <= 0:
-        lease.sights.append(Sight(called, answered, ttl > 0, operation))
+        alive = ttl > 0 or (operation.f == LOOK and ttl == 0)  # what is left is told in whole seconds; -1 is gone
+        lease.sights.append(Sight(called, answered, alive, operation))
     else:
         lease.promises.append(Promise(called, answered, ttl, operation))
 
