@@ -311,6 +311,20 @@ class TooManyJobsError(RequestError):
     text = "raftkv: too many jobs"
 
 
+class TooManyBarriersError(RequestError):
+    """A world waits at too many barriers at the same time."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    text = "raftkv: too many barriers"
+
+
+class TooManyCheckpointsError(RequestError):
+    """A world writes too many checkpoints at the same time."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    text = "raftkv: too many checkpoints are being written"
+
+
 class RoundOverError(RequestError):
     """What a node says is about a world that is over, or that it is not in."""
 
@@ -703,6 +717,17 @@ class NodeExcludedError(RaftKVError):
         super().__init__(f"node {node} is excluded from job {job}")
         self.job = job
         self.node = node
+
+
+class BarrierFailedError(RaftKVError):
+    """Not all came to a barrier."""
+
+    def __init__(self, name: str, missing: list[str], reason: str) -> None:
+        super().__init__(f"barrier {name} failed: {reason or 'canceled'}; missing: {', '.join(missing[:10])}")
+        self.name = name
+        self.missing = missing
+        """The names of the nodes that were not there."""
+        self.reason = reason
 
 
 class RendezvousTimeoutError(RaftKVError):

@@ -75,6 +75,14 @@ class BlockingParticipant:
         """As Participant.acknowledge_preemption."""
         return loop_thread().run(self._participant.acknowledge_preemption(step))
 
+    def barrier(self, name: str, *, nodes: Sequence[str] = (), timeout: float | None = None) -> None:
+        """As Participant.barrier."""
+        loop_thread().run(self._participant.barrier(name, nodes=nodes, timeout=timeout))
+
+    def announce(self, step: int, location: str, data: str = "") -> None:
+        """As Participant.announce."""
+        loop_thread().run(self._participant.announce(step, location, data))
+
     def leave(self, reason: str = "") -> None:
         """As Participant.leave."""
         loop_thread().run(self._participant.leave(reason))
@@ -131,6 +139,18 @@ class BlockingRendezvous:
     def preempt(self, reason: str = "", *, node: str = "") -> pb.Standing:
         """As Rendezvous.preempt."""
         return loop_thread().run(self._rendezvous.preempt(reason, node=node))
+
+    def cancel_barrier(self, name: str, reason: str = "") -> None:
+        """As Rendezvous.cancel_barrier."""
+        loop_thread().run(self._rendezvous.cancel_barrier(name, reason))
+
+    def checkpoints(self, *, shards: bool = False) -> Sequence[pb.Checkpoint]:
+        """As Rendezvous.checkpoints."""
+        return loop_thread().run(self._rendezvous.checkpoints(shards=shards))
+
+    def latest(self) -> pb.Checkpoint | None:
+        """As Rendezvous.latest."""
+        return loop_thread().run(self._rendezvous.latest())
 
     def participant(
         self,

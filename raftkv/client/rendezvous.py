@@ -4,6 +4,7 @@ Rendezvous (a job) --participant--> Participant (a node: lease, followed standin
 """
 
 import asyncio
+import math
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,14 @@ from raftkv.client.followed import Followed
 from raftkv.client.lease import HeldLease
 from raftkv.client.method import Method, Repeat
 from raftkv.client.session import Session
-from raftkv.errors import JobClosedError, LeaseNotFoundError, NodeExcludedError, RaftKVError, RendezvousTimeoutError
+from raftkv.errors import (
+    BarrierFailedError,
+    JobClosedError,
+    LeaseNotFoundError,
+    NodeExcludedError,
+    RaftKVError,
+    RendezvousTimeoutError,
+)
 from raftkv.pb import rendezvous as pb
 
 Answered = TypeVar("Answered", bound=Message)
@@ -25,6 +33,8 @@ Answered = TypeVar("Answered", bound=Message)
 _SERVICE = "/raftkv.v1.Rendezvous/"
 _WORLD = Method(_SERVICE + "World", pb.WorldResponse, Repeat.ALWAYS)
 LIST = Method(_SERVICE + "List", pb.ListResponse, Repeat.ALWAYS)
+_BARRIER = Method(_SERVICE + "Barrier", pb.BarrierResponse, Repeat.ALWAYS)
+_CHECKPOINTS = Method(_SERVICE + "Checkpoints", pb.CheckpointsResponse, Repeat.ALWAYS)
 _LOOK = Method(_SERVICE + "Look", pb.RendezvousResponse, Repeat.ALWAYS)
 
 DEFAULT_TTL_S = 10
@@ -139,6 +149,21 @@ class Rendezvous:
             job=self.job, node=node, settings=settings, address=address, data=data, segments=segments, slot=slot
         )
         return Participant(self._calls, self._session, join, ttl)
+
+    async def cancel_barrier(self, name: str, reason: str = "") -> None:
+        """Lets everybody who waits at a barrier of the present world know that it will not be passed. Raises RoundOverError."""
+        token = (await self.look()).token
+        await self._ask("CancelBarrier", pb.CancelBarrierRequest(job=self.job, token=token, name=name, reason=reason))
+
+    async def checkpoints(self, *, shards: bool = False) -> Sequence[pb.Checkpoint]:
+        """The checkpoints that are there as a whole, the highest step first; with `shards`, their parts by rank."""
+        return (await self._calls.call(_CHECKPOINTS, pb.CheckpointsRequest(job=self.job, shards=shards))).checkpoints
+
+    async def latest(self) -> pb.Checkpoint | None:
+        """The checkpoint of the highest step that is there as a whole, with its parts by rank; None: there is none."""
+        request = pb.CheckpointsRequest(job=self.job, latest=True, shards=True)
+        found = (await self._calls.call(_CHECKPOINTS, request)).checkpoints
+        return found[0] if found else None
 
     async def _ask(self, name: str, request: Message) -> pb.Standing:
         return (await self._calls.call(_change(name), request)).standing
@@ -284,6 +309,36 @@ class Participant:
         await self._ask("AcknowledgePreemption", request)
         standing = await self._following().until(lambda standing: standing.token != token or standing.preemption.agreed)
         return standing.preemption.stop_step
+
+    async def barrier(self, name: str, *, nodes: Sequence[str] = (), timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Waits until all nodes of the world, or `nodes`, are here.
+
+        Args:
+            name: One for each use within a round.
+            nodes: Who is waited for, this node among them; all say the same.
+            timeout: Seconds from the first arrival on, as that one says, after which it fails for all; None: as long as the round.
+
+        Raises:
+            BarrierFailedError: Not all came, in time; `missing` says who did not.
+            RoundOverError: The world is over.
+        """
+        request = pb.BarrierRequest(
+            job=self._join.job,
+            node=self.node,
+            token=0 if self.round is None else self.round.token,
+            name=name,
+            nodes=nodes,
+            timeout_ms=0 if timeout is None else max(1, round(timeout * 1000)),
+        )
+        response = await self._calls.call(_BARRIER, request, timeout=math.inf)
+        if response.outcome != pb.BarrierResponse.PASSED:
+            raise BarrierFailedError(name, list(response.missing), response.reason)
+
+    async def announce(self, step: int, location: str, data: str = "") -> None:
+        """Says that this node's part of a checkpoint is saved. Raises RoundOverError."""
+        token = 0 if self.round is None else self.round.token
+        request = pb.AnnounceRequest(job=self._join.job, node=self.node, token=token, step=step, location=location, data=data)
+        await self._ask("Announce", request)
 
     async def leave(self, reason: str = "") -> None:
         """Takes part no more."""

@@ -59,7 +59,7 @@ NATURAL: RankOrder
 TOPOLOGY: RankOrder
 
 class JobSettings(_message.Message):
-    __slots__ = ("min_nodes", "max_nodes", "last_call_ms", "gather_timeout_ms", "max_restarts", "max_rounds_without_progress", "max_node_failures", "cool_down_ms", "rank_order")
+    __slots__ = ("min_nodes", "max_nodes", "last_call_ms", "gather_timeout_ms", "max_restarts", "max_rounds_without_progress", "max_node_failures", "cool_down_ms", "rank_order", "keep_checkpoints")
     MIN_NODES_FIELD_NUMBER: _ClassVar[int]
     MAX_NODES_FIELD_NUMBER: _ClassVar[int]
     LAST_CALL_MS_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +69,7 @@ class JobSettings(_message.Message):
     MAX_NODE_FAILURES_FIELD_NUMBER: _ClassVar[int]
     COOL_DOWN_MS_FIELD_NUMBER: _ClassVar[int]
     RANK_ORDER_FIELD_NUMBER: _ClassVar[int]
+    KEEP_CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     min_nodes: int
     max_nodes: int
     last_call_ms: int
@@ -78,7 +79,8 @@ class JobSettings(_message.Message):
     max_node_failures: int
     cool_down_ms: int
     rank_order: RankOrder
-    def __init__(self, min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., last_call_ms: _Optional[int] = ..., gather_timeout_ms: _Optional[int] = ..., max_restarts: _Optional[int] = ..., max_rounds_without_progress: _Optional[int] = ..., max_node_failures: _Optional[int] = ..., cool_down_ms: _Optional[int] = ..., rank_order: _Optional[_Union[RankOrder, str]] = ...) -> None: ...
+    keep_checkpoints: int
+    def __init__(self, min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., last_call_ms: _Optional[int] = ..., gather_timeout_ms: _Optional[int] = ..., max_restarts: _Optional[int] = ..., max_rounds_without_progress: _Optional[int] = ..., max_node_failures: _Optional[int] = ..., cool_down_ms: _Optional[int] = ..., rank_order: _Optional[_Union[RankOrder, str]] = ..., keep_checkpoints: _Optional[int] = ...) -> None: ...
 
 class JoinRequest(_message.Message):
     __slots__ = ("job", "node", "incarnation", "lease", "after_token", "settings", "address", "data", "segments", "slot")
@@ -200,6 +202,114 @@ class AcknowledgePreemptionRequest(_message.Message):
     step: int
     def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ...) -> None: ...
 
+class BarrierRequest(_message.Message):
+    __slots__ = ("job", "node", "token", "name", "nodes", "timeout_ms")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    token: int
+    name: str
+    nodes: _containers.RepeatedScalarFieldContainer[str]
+    timeout_ms: int
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., name: _Optional[str] = ..., nodes: _Optional[_Iterable[str]] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+
+class BarrierResponse(_message.Message):
+    __slots__ = ("header", "outcome", "missing", "reason")
+    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PASSED: _ClassVar[BarrierResponse.Outcome]
+        TIMED_OUT: _ClassVar[BarrierResponse.Outcome]
+        CANCELED: _ClassVar[BarrierResponse.Outcome]
+    PASSED: BarrierResponse.Outcome
+    TIMED_OUT: BarrierResponse.Outcome
+    CANCELED: BarrierResponse.Outcome
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    outcome: BarrierResponse.Outcome
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., outcome: _Optional[_Union[BarrierResponse.Outcome, str]] = ..., missing: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CancelBarrierRequest(_message.Message):
+    __slots__ = ("job", "token", "name", "reason")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    token: int
+    name: str
+    reason: str
+    def __init__(self, job: _Optional[str] = ..., token: _Optional[int] = ..., name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AnnounceRequest(_message.Message):
+    __slots__ = ("job", "node", "token", "step", "location", "data")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    token: int
+    step: int
+    location: str
+    data: str
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ..., location: _Optional[str] = ..., data: _Optional[str] = ...) -> None: ...
+
+class CheckpointsRequest(_message.Message):
+    __slots__ = ("job", "latest", "shards")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    LATEST_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    latest: bool
+    shards: bool
+    def __init__(self, job: _Optional[str] = ..., latest: _Optional[bool] = ..., shards: _Optional[bool] = ...) -> None: ...
+
+class CheckpointShard(_message.Message):
+    __slots__ = ("rank", "node", "location", "data")
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    rank: int
+    node: str
+    location: str
+    data: str
+    def __init__(self, rank: _Optional[int] = ..., node: _Optional[str] = ..., location: _Optional[str] = ..., data: _Optional[str] = ...) -> None: ...
+
+class Checkpoint(_message.Message):
+    __slots__ = ("step", "round", "token", "world_size", "shards")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WORLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    round: int
+    token: int
+    world_size: int
+    shards: _containers.RepeatedCompositeFieldContainer[CheckpointShard]
+    def __init__(self, step: _Optional[int] = ..., round: _Optional[int] = ..., token: _Optional[int] = ..., world_size: _Optional[int] = ..., shards: _Optional[_Iterable[_Union[CheckpointShard, _Mapping]]] = ...) -> None: ...
+
+class CheckpointsResponse(_message.Message):
+    __slots__ = ("header", "checkpoints")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    checkpoints: _containers.RepeatedCompositeFieldContainer[Checkpoint]
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., checkpoints: _Optional[_Iterable[_Union[Checkpoint, _Mapping]]] = ...) -> None: ...
+
 class LookRequest(_message.Message):
     __slots__ = ("job", "node")
     JOB_FIELD_NUMBER: _ClassVar[int]
@@ -317,7 +427,7 @@ class ListResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ...) -> None: ...
 
 class JobChange(_message.Message):
-    __slots__ = ("join", "leave", "report", "close", "remove", "exclude", "readmit", "preempt", "acknowledge_preemption")
+    __slots__ = ("join", "leave", "report", "close", "remove", "exclude", "readmit", "preempt", "acknowledge_preemption", "barrier", "cancel_barrier", "announce")
     JOIN_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
@@ -327,6 +437,9 @@ class JobChange(_message.Message):
     READMIT_FIELD_NUMBER: _ClassVar[int]
     PREEMPT_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_PREEMPTION_FIELD_NUMBER: _ClassVar[int]
+    BARRIER_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_BARRIER_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCE_FIELD_NUMBER: _ClassVar[int]
     join: JoinRequest
     leave: LeaveRequest
     report: ReportRequest
@@ -336,7 +449,10 @@ class JobChange(_message.Message):
     readmit: ReadmitRequest
     preempt: PreemptRequest
     acknowledge_preemption: AcknowledgePreemptionRequest
-    def __init__(self, join: _Optional[_Union[JoinRequest, _Mapping]] = ..., leave: _Optional[_Union[LeaveRequest, _Mapping]] = ..., report: _Optional[_Union[ReportRequest, _Mapping]] = ..., close: _Optional[_Union[CloseRequest, _Mapping]] = ..., remove: _Optional[_Union[RemoveRequest, _Mapping]] = ..., exclude: _Optional[_Union[ExcludeRequest, _Mapping]] = ..., readmit: _Optional[_Union[ReadmitRequest, _Mapping]] = ..., preempt: _Optional[_Union[PreemptRequest, _Mapping]] = ..., acknowledge_preemption: _Optional[_Union[AcknowledgePreemptionRequest, _Mapping]] = ...) -> None: ...
+    barrier: BarrierRequest
+    cancel_barrier: CancelBarrierRequest
+    announce: AnnounceRequest
+    def __init__(self, join: _Optional[_Union[JoinRequest, _Mapping]] = ..., leave: _Optional[_Union[LeaveRequest, _Mapping]] = ..., report: _Optional[_Union[ReportRequest, _Mapping]] = ..., close: _Optional[_Union[CloseRequest, _Mapping]] = ..., remove: _Optional[_Union[RemoveRequest, _Mapping]] = ..., exclude: _Optional[_Union[ExcludeRequest, _Mapping]] = ..., readmit: _Optional[_Union[ReadmitRequest, _Mapping]] = ..., preempt: _Optional[_Union[PreemptRequest, _Mapping]] = ..., acknowledge_preemption: _Optional[_Union[AcknowledgePreemptionRequest, _Mapping]] = ..., barrier: _Optional[_Union[BarrierRequest, _Mapping]] = ..., cancel_barrier: _Optional[_Union[CancelBarrierRequest, _Mapping]] = ..., announce: _Optional[_Union[AnnounceRequest, _Mapping]] = ...) -> None: ...
 
 class JobTimeouts(_message.Message):
     __slots__ = ("term", "timers")
@@ -353,9 +469,11 @@ class JobTimer(_message.Message):
         LAST_CALL: _ClassVar[JobTimer.Kind]
         GATHER: _ClassVar[JobTimer.Kind]
         COOL_DOWN: _ClassVar[JobTimer.Kind]
+        BARRIER: _ClassVar[JobTimer.Kind]
     LAST_CALL: JobTimer.Kind
     GATHER: JobTimer.Kind
     COOL_DOWN: JobTimer.Kind
+    BARRIER: JobTimer.Kind
     JOB_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]

@@ -9,8 +9,12 @@ from raftkv.rendezvous.layout import check_name
 MAX_NODES = 100_000
 MAX_TEXT_BYTES = 4096
 MAX_SEGMENTS = 8
+MAX_CHECKPOINTS = 1000
 MAX_STEP = 1 << 62
 """Whatever is a number of milliseconds, or of a step, is below it."""
+
+
+_NODE_IS_OPTIONAL = {"PreemptRequest", "LookRequest"}
 
 
 def check_change(request: Any) -> None:
@@ -21,12 +25,14 @@ def check_change(request: Any) -> None:
     """
     check_name(request.job, "a job")
     fields = request.DESCRIPTOR.fields_by_name
-    if "node" in fields and (request.node or request.DESCRIPTOR.name not in {"PreemptRequest", "LookRequest"}):
+    if "node" in fields and (request.node or request.DESCRIPTOR.name not in _NODE_IS_OPTIONAL):
         check_name(request.node, "a node")
-    for name in ("reason", "address", "data", "incarnation"):
+    if "name" in fields:
+        check_name(request.name, "a barrier")
+    for name in ("reason", "address", "data", "incarnation", "location"):
         if name in fields and len(getattr(request, name).encode()) > MAX_TEXT_BYTES:
             raise InvalidArgumentError(f"raftkv: {name} is longer than {MAX_TEXT_BYTES} bytes")
-    for name in ("step", "cool_down_ms"):
+    for name in ("step", "cool_down_ms", "timeout_ms"):
         if name in fields and getattr(request, name) > MAX_STEP:
             raise InvalidArgumentError(f"raftkv: {name} is too large")
     if isinstance(request, JoinRequest):
@@ -46,5 +52,7 @@ def _check_settings(settings: JobSettings) -> None:
         raise InvalidArgumentError(f"raftkv: a job needs 1 <= min_nodes <= max_nodes <= {MAX_NODES}")
     if max(settings.last_call_ms, settings.gather_timeout_ms, settings.cool_down_ms) > MAX_STEP:
         raise InvalidArgumentError("raftkv: a time is too long")
+    if settings.keep_checkpoints > MAX_CHECKPOINTS:
+        raise InvalidArgumentError(f"raftkv: at most {MAX_CHECKPOINTS} checkpoints are kept")
     if settings.rank_order not in {0, 1, 2}:
         raise InvalidArgumentError(f"raftkv: there is no rank order {settings.rank_order}")

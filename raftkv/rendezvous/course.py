@@ -9,6 +9,8 @@ In an open round nobody who survived is passed over for a newcomer, as long as t
 """
 
 from raftkv.pb.rendezvous import JobTimer, Outcome, Phase
+from raftkv.rendezvous.barriers import Barriers
+from raftkv.rendezvous.checkpoints import Checkpoints
 from raftkv.rendezvous.job import Exclusion, Job, Member, encode, world_of
 from raftkv.rendezvous.layout import (
     acknowledged_key,
@@ -34,10 +36,12 @@ class Course:
         self._ledger = ledger
         self._timers = timers
         self._by_lease = by_lease
+        self.checkpoints = Checkpoints(ledger)
         self.moved: dict[str, Job] = {}
         """Jobs whose standing has changed for all of their nodes."""
         self.affected: dict[tuple[str, str], None] = {}
-        """Nodes for which alone it has; of no name: those that watch for nobody in particular."""
+        """Nodes for which alone it has; of no name: those that watch for nobody in particular; also who waits at barriers."""
+        self.barriers = Barriers(ledger, timers, self.affected)
 
     # --- members ---------------------------------------------------------------------------------------------------
 
@@ -85,6 +89,7 @@ class Course:
             self._unhang(job, member)
         self._disarm_last_call(job)
         self._disarm_gather(job)
+        self.barriers.clear(job)
         for node in job.excluded:
             self._timers.disarm(cool_down(job, node))
 
@@ -130,7 +135,7 @@ class Course:
         chosen = choose(ready, job.last, job.settings.max_nodes)
         ranked = assign(chosen, job.last, job.settings.rank_order)
         world = world_of(job, ranked, self._ledger.revision)
-        for node in list(job.awaited):  # they had their time; who comes later is a newcomer
+        for node in sorted(job.awaited):  # they had their time; who comes later is a newcomer
             self._forget(job, node)
         job.phase, job.world = Phase.FORMED, world
         job.master_data = job.members[world.nodes[0]].data
@@ -154,7 +159,7 @@ class Course:
         if failed and (stopped := self._count_failure(job)):
             self.close(job, Outcome.FAILED, f"{stopped}: {reason}")
             return
-        for node in job.succeeded:  # who is done takes no further part
+        for node in sorted(job.succeeded):  # who is done takes no further part
             if node in job.members and node not in job.ready:
                 self._forget(job, node)
         there = [node for node in job.world.nodes if node in job.members and node not in job.ready]
@@ -162,7 +167,7 @@ class Course:
         job.phase = Phase.GATHERING
         job.round += 1
         job.reason = reason
-        self._drop_preemption(job)
+        self._end_world(job)
         self._arm_gather(job)
         self.write(job)
         self.consider(job)
@@ -183,10 +188,10 @@ class Course:
         job.phase, job.outcome, job.reason = Phase.CLOSED, outcome, reason
         job.ready, job.awaited, job.returned = {}, {}, 0
         job.closed_at = self._ledger.revision
-        self._drop_preemption(job)
+        self._end_world(job)
         self._disarm_last_call(job)
         self._disarm_gather(job)
-        for node in list(job.excluded):
+        for node in sorted(job.excluded):
             self.readmit(job, node)
         self.write(job)
 
@@ -257,13 +262,19 @@ class Course:
 
     def _clear(self, job: Job) -> None:
         """What held in the last world."""
-        for node in job.succeeded:
+        for node in sorted(job.succeeded):
             self._ledger.delete(succeeded_key(job.name, node))
         job.succeeded = {}
         self._drop_preemption(job)
 
+    def _end_world(self, job: Job) -> None:
+        """What belongs to a world goes with it."""
+        self._drop_preemption(job)
+        self.barriers.clear(job)
+        self.checkpoints.clear(job)
+
     def _drop_preemption(self, job: Job) -> None:
-        for node in job.acknowledged:
+        for node in sorted(job.acknowledged):
             self._ledger.delete(acknowledged_key(job.name, node))
         job.preemption, job.acknowledged = None, {}
 
@@ -288,6 +299,8 @@ class Course:
             self._timers.arm(self._last_call(job), job.settings.last_call_ms)
         if job.gather:
             self._timers.arm(self._gather(job), job.settings.gather_timeout_ms)
+        for name, barrier in job.barriers.items():
+            self.barriers.resume(job, name, barrier)
         for node, exclusion in job.excluded.items():
             if exclusion.cool_down_ms:
                 self._timers.arm(cool_down(job, node), exclusion.cool_down_ms)

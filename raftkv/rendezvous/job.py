@@ -17,9 +17,9 @@ Who has joined for a round is never forgotten by a later one: who stood beside t
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from raftkv.pb.rendezvous import JobSettings, Outcome, Phase, RankOrder
+from raftkv.pb.rendezvous import BarrierResponse, JobSettings, Outcome, Phase, RankOrder
 from raftkv.rendezvous.ranks import NO_LAST, Candidate, Last, Path
 
 Json = dict[str, Any]
@@ -108,12 +108,63 @@ class Exclusion:
         return {"reason": self.reason, "cool_down_ms": self.cool_down_ms, "number": self.number}
 
 
+class Barrier:
+    """A barrier of the present world."""
+
+    __slots__ = ("arrived", "decided", "missing", "nodes", "number", "outcome", "reason", "timeout_ms")
+
+    def __init__(self, nodes: tuple[str, ...], timeout_ms: int, number: int) -> None:
+        self.nodes = nodes
+        """Who is waited for, sorted; none: the whole world."""
+        self.timeout_ms = timeout_ms
+        self.number = number
+        """The revision at which it began."""
+        self.arrived: dict[str, None] = {}
+        self.outcome: BarrierResponse.Outcome | None = None
+        self.missing: list[str] = []
+        self.reason = ""
+        self.decided = 0
+        """The revision at which it was decided."""
+
+    def row(self) -> Json:
+        return {
+            "nodes": list(self.nodes),
+            "timeout_ms": self.timeout_ms,
+            "number": self.number,
+            "outcome": None if self.outcome is None else BarrierResponse.Outcome.Name(self.outcome),
+            "missing": self.missing,
+            "reason": self.reason,
+            "decided": self.decided,
+        }
+
+    @classmethod
+    def read(cls, row: Json) -> "Barrier":
+        """The barrier whose row this is; arrivals have rows of their own."""
+        barrier = cls(tuple(row["nodes"]), row["timeout_ms"], row["number"])
+        if row["outcome"] is not None:
+            barrier.outcome = cast("BarrierResponse.Outcome", BarrierResponse.Outcome.Value(row["outcome"]))
+        barrier.missing, barrier.reason, barrier.decided = row["missing"], row["reason"], row["decided"]
+        return barrier
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that is there as a whole."""
+
+    step: int
+    round: int
+    token: int
+    world_size: int
+
+
 class Job:
     """One job. Its methods only ask; what changes it is in raftkv.rendezvous.course."""
 
     __slots__ = (
         "acknowledged",
         "awaited",
+        "barriers",
+        "being_written",
+        "checkpoints",
         "closed_at",
         "excluded",
         "failures",
@@ -173,6 +224,12 @@ class Job:
         self.gather = 0
         self.preemption: tuple[str, str] | None = None
         """Which node is about to go (or nothing), and why."""
+        self.barriers: dict[str, Barrier] = {}
+        """Those of the world; the decided ones in the order of their decisions."""
+        self.checkpoints: dict[int, Checkpoint] = {}
+        """By step."""
+        self.being_written: dict[int, dict[int, None]] = {}
+        """Step and ranks whose parts are there."""
         self.acknowledged: dict[str, int] = {}
         """The steps that the notice was answered with."""
 

@@ -6,8 +6,12 @@
     /raftkv/rendezvous/JOB/succeeded/NODE        is done in the present world
     /raftkv/rendezvous/JOB/excluded/NODE         is kept out
     /raftkv/rendezvous/JOB/acknowledged/NODE     the step that a node has answered a notice of preemption with
+    /raftkv/rendezvous/JOB/barriers/NAME         a barrier of the present world, and what became of it
+    /raftkv/rendezvous/JOB/arrived/NAME/NODE     who is at a barrier that is not decided
+    /raftkv/rendezvous/JOB/checkpoints/STEP      a checkpoint that is there as a whole
+    /raftkv/rendezvous/JOB/shards/STEP/RANK      its parts, or those of one that is not there as a whole yet
 
-Names of jobs and nodes have no slash, so no key means two things.
+Names of jobs, nodes and barriers have no slash, so no key means two things.
 """
 
 import re
@@ -69,6 +73,31 @@ def excluded_key(job: str, node: str) -> str:
 def acknowledged_key(job: str, node: str) -> str:
     """The key of a node's answer to a notice of preemption."""
     return f"{PREFIX}{job}/acknowledged/{node}"
+
+
+def barrier_key(job: str, name: str) -> str:
+    """The key of a barrier."""
+    return f"{PREFIX}{job}/barriers/{name}"
+
+
+def arrived_key(job: str, name: str, node: str) -> str:
+    """The key of a node that is at a barrier."""
+    return f"{PREFIX}{job}/arrived/{name}/{node}"
+
+
+def checkpoint_key(job: str, step: int) -> str:
+    """The key of a checkpoint."""
+    return f"{PREFIX}{job}/checkpoints/{step:020d}"
+
+
+def shard_key(job: str, step: int, rank: int) -> str:
+    """The key of a part of a checkpoint."""
+    return f"{shards_prefix(job, step)}{rank:06d}"
+
+
+def shards_prefix(job: str, step: int) -> str:
+    """What the keys of all parts of a checkpoint begin with."""
+    return f"{PREFIX}{job}/shards/{step:020d}/"
 
 
 def parts_of(key: str) -> tuple[str, str, str]:

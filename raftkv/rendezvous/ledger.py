@@ -82,9 +82,9 @@ class Ledger:
         row = self._state.get(Table.STATE, _ROW + key.encode())
         return None if row is None else row.decode()
 
-    def rows(self) -> Iterator[tuple[str, str]]:
-        """All rows, in the order of their keys."""
-        first = _ROW + PREFIX.encode()
+    def rows(self, prefix: str = PREFIX) -> Iterator[tuple[str, str]]:
+        """All rows of keys with a prefix that ends in a slash, in their order."""
+        first = _ROW + prefix.encode()
         for row, value in self._state.scan(Table.STATE, first, prefix_end(first)):
             yield row[len(_ROW) :].decode(), value.decode()
 

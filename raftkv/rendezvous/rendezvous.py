@@ -8,7 +8,7 @@ Nothing here knows the time, and nothing costs more for there being more nodes, 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from raftkv.errors import (
@@ -24,6 +24,11 @@ from raftkv.lease import Lessor
 from raftkv.mvcc import Event, Steps, Store
 from raftkv.pb.rendezvous import (
     AcknowledgePreemptionRequest,
+    AnnounceRequest,
+    BarrierRequest,
+    BarrierResponse,
+    CancelBarrierRequest,
+    CheckpointShard,
     CloseRequest,
     ExcludeRequest,
     JobChange,
@@ -42,9 +47,10 @@ from raftkv.pb.rendezvous import (
 )
 from raftkv.rendezvous.checks import check_change
 from raftkv.rendezvous.course import Course
-from raftkv.rendezvous.job import Exclusion, Job, Member, World
-from raftkv.rendezvous.layout import parts_of, world_key
+from raftkv.rendezvous.job import Job, Member, World
+from raftkv.rendezvous.layout import shards_prefix, world_key
 from raftkv.rendezvous.ledger import Ledger, in_slices
+from raftkv.rendezvous.loading import read_jobs
 from raftkv.rendezvous.standing import no_job, place_of, standing_of
 from raftkv.rendezvous.timers import Timer, Timers
 from raftkv.storage.overlay import Overlay
@@ -100,6 +106,9 @@ class Rendezvous:
             "readmit": self._readmit,
             "preempt": self._preempt,
             "acknowledge_preemption": self._acknowledge,
+            "barrier": self._barrier,
+            "cancel_barrier": self._cancel_barrier,
+            "announce": self._announce,
         }
 
     # --- questions -------------------------------------------------------------------------------------------------
@@ -125,6 +134,12 @@ class Rendezvous:
             return job.world
         row = self._ledger.read(world_key(job.name, round_number))
         return None if row is None else World(json.loads(row))
+
+    def shards(self, job: Job, step: int) -> Iterator[CheckpointShard]:
+        """The parts of a checkpoint, by rank."""
+        for rank, (_, value) in enumerate(self._ledger.rows(shards_prefix(job.name, step))):
+            row = json.loads(value)
+            yield CheckpointShard(rank=rank, node=row["node"], location=row["location"], data=row["data"])
 
     # --- changes, in the log's order -------------------------------------------------------------------------------
 
@@ -157,7 +172,7 @@ class Rendezvous:
     def leases_ended(self, lease_ids: Iterable[int]) -> Sequence[Event]:
         """Whose lease is over is dead. The leases and their keys are gone by now, in the same entry."""
         for lease_id in lease_ids:
-            for name, node in list(self._by_lease.get(lease_id, ())):
+            for name, node in sorted(self._by_lease.get(lease_id, ())):
                 self._course.drop(self._jobs[name], node, "died", failed=True)
         return self._settle()
 
@@ -181,6 +196,11 @@ class Rendezvous:
             self._course.form(job)
         elif timer.kind == JobTimer.COOL_DOWN:
             self._course.readmit(job, timer.subject)
+        elif timer.kind == JobTimer.BARRIER:
+            seconds = job.barriers[timer.subject].timeout_ms / 1000
+            self._course.barriers.fail(
+                job, timer.subject, BarrierResponse.TIMED_OUT, f"not all were there within {seconds:g} s"
+            )
         else:
             seconds = job.settings.gather_timeout_ms / 1000
             there, needed = len(job.ready), job.settings.min_nodes
@@ -193,8 +213,9 @@ class Rendezvous:
             self._bury(moved.values())
         events = self._ledger.flush()
         if moved or affected:
-            self._course.moved, self._course.affected = {}, {}
-            self.audience.changed(moved, affected)
+            self.audience.changed(list(moved), list(affected))
+            moved.clear()
+            affected.clear()
         return events
 
     def _bury(self, moved: Iterable[Job]) -> None:
@@ -336,6 +357,31 @@ class Rendezvous:
         self._course.acknowledge(job, request.node, request.step)
         return job
 
+    def _barrier(self, request: BarrierRequest) -> Job:
+        job = self._in_world(request.job, request.node, request.token)
+        self._course.barriers.arrive(job, request)
+        return job
+
+    def _cancel_barrier(self, request: CancelBarrierRequest) -> Job:
+        job = self._job(request.job)
+        if not job.token or job.token != request.token:
+            raise RoundOverError
+        self._course.barriers.fail(job, request.name, BarrierResponse.CANCELED, request.reason)
+        return job
+
+    def _announce(self, request: AnnounceRequest) -> Job:
+        job = self._in_world(request.job, request.node, request.token)
+        if self._course.checkpoints.announce(job, request):
+            self._course.progress(job, request.step)
+        return job
+
+    def _in_world(self, name: str, node: str, token: int) -> Job:
+        """The job in whose present world a node is, done or not."""
+        job = self._job(name)
+        if not token or job.token != token or job.world is None or node not in job.world.ranks:
+            raise RoundOverError
+        return job
+
     def _job(self, name: str) -> Job:
         job = self._jobs.get(name)
         if job is None:
@@ -352,34 +398,11 @@ class Rendezvous:
         for timer in list(self.timers.running):
             self.timers.disarm(timer)
         rows = yield from in_slices(self._ledger.rows())
-        heads: dict[str, Any] = {}
-        for key, value in rows:
-            name, kind, _ = parts_of(key)
-            if kind == "job":
-                heads[name] = json.loads(value)
-                self._jobs[name] = Job.read(name, heads[name])
-        for key, value in rows:
-            name, kind, subject = parts_of(key)
-            self._take_row(self._jobs[name], heads[name], kind, subject, value)
+        self._jobs.update(read_jobs(rows))
         for job in self._jobs.values():
-            job.sort_members()
+            for member in job.members.values():
+                self._by_lease.setdefault(member.lease, {})[job.name, member.node] = None
             self._course.resume(job)
         closed = [job for job in self._jobs.values() if job.phase == Phase.CLOSED]
         self._closed.update({job.name: None for job in sorted(closed, key=lambda job: job.closed_at)})
         self.audience.reloaded()
-
-    def _take_row(self, job: Job, head: dict[str, Any], kind: str, subject: str, value: str) -> None:
-        match kind:
-            case "members":
-                member = job.members[subject] = Member(json.loads(value))
-                self._by_lease.setdefault(member.lease, {})[job.name, subject] = None
-            case "rounds" if int(subject) == head["world_round"]:
-                job.world = World(json.loads(value))
-            case "succeeded":
-                job.succeeded[subject] = None
-            case "excluded":
-                job.excluded[subject] = Exclusion(json.loads(value))
-            case "acknowledged":
-                job.acknowledged[subject] = json.loads(value)["step"]
-            case _:
-                pass  # the head, and worlds of earlier rounds

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from raftkv.apply.command import RENDEZVOUS, body
-from raftkv.errors import NotAllowedError, RequestError, RequestTooLargeError
+from raftkv.errors import NotAllowedError, RequestError, RequestTooLargeError, RoundOverError
 from raftkv.pb import rendezvous as pb
 from raftkv.pb.rpc import RangeRequest, ResponseHeader
-from raftkv.rendezvous import Job, check_change
+from raftkv.rendezvous import Job, check_change, whisper_of
 from raftkv.rendezvous.layout import check_name, job_prefix, prefix_end
 from raftkv.rendezvous.standing import place_of, standing_of
 from raftkv.reply import Reply
@@ -26,8 +26,9 @@ from raftkv.server.replica import Replica
 SERVICE = "/raftkv.v1.Rendezvous/"
 MAX_REQUEST_BYTES = 64 * 1024
 """Nothing that may be said is longer."""
-JOIN_COST_BYTES = 1024
-"""What a node counts for the quota, beside what it says of itself."""
+COST_BYTES = 1024
+"""What one of _TAKE_ROOM counts for the quota, beside what it says."""
+_TAKE_ROOM = {"join", "barrier", "announce"}
 
 _LENGTH_DELIMITED = 2
 _HEADER, _STANDING = b"\x0a", b"\x12"
@@ -48,6 +49,7 @@ class RendezvousService:
         self._rendezvous = replica.machine.rendezvous
         self._audience = Listeners()
         self._rendezvous.audience = self._audience
+        self._arrive = self._change("barrier")
         self._leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, election_timeout_s)
 
     def methods(self) -> list[Method]:
@@ -69,6 +71,10 @@ class RendezvousService:
                 answer,
                 self._change("acknowledge_preemption"),
             ),
+            Method(SERVICE + "Barrier", unary, pb.BarrierRequest, pb.BarrierResponse, self.barrier),
+            Method(SERVICE + "CancelBarrier", unary, pb.CancelBarrierRequest, answer, self._change("cancel_barrier")),
+            Method(SERVICE + "Announce", unary, pb.AnnounceRequest, answer, self._change("announce")),
+            Method(SERVICE + "Checkpoints", unary, pb.CheckpointsRequest, pb.CheckpointsResponse, self.checkpoints),
             Method(SERVICE + "Look", unary, pb.LookRequest, answer, self.look),
             Method(SERVICE + "Watch", Kind.SERVER_STREAM, pb.LookRequest, answer, self.watch),
             Method(SERVICE + "World", unary, pb.WorldRequest, pb.WorldResponse, self.world),
@@ -84,12 +90,33 @@ class RendezvousService:
             check_change(request)
             if len(call.body) > MAX_REQUEST_BYTES:
                 raise RequestTooLargeError
-            if kind == "join":
-                self._quota.check(JOIN_COST_BYTES + 2 * len(call.body))
+            if kind in _TAKE_ROOM:
+                self._quota.check(COST_BYTES + 2 * len(call.body))
             entry = body(RENDEZVOUS, body(tag, call.body))
             return self._replica.propose(entry, request_id(call.metadata), call.author)
 
         return change
+
+    async def barrier(self, request: pb.BarrierRequest, call: Call) -> pb.BarrierResponse:
+        """Arrives, and waits for what becomes of it."""
+        listener = self._audience.add(request.job, whisper_of(request.name))
+        self._leaderless.add(listener.fail)
+        try:
+            await self._arrive(request, call)
+            while True:
+                job = self._rendezvous.jobs.get(request.job)
+                barrier = job.barriers.get(request.name) if job is not None and job.token == request.token else None
+                if barrier is None:
+                    raise RoundOverError
+                if barrier.outcome is not None:
+                    return pb.BarrierResponse(
+                        header=self._header(), outcome=barrier.outcome, missing=barrier.missing, reason=barrier.reason
+                    )
+                listener.news = False
+                await listener.wait()
+        finally:
+            self._leaderless.remove(listener.fail)
+            self._audience.remove(listener)
 
     # --- questions -------------------------------------------------------------------------------------------------
 
@@ -133,6 +160,28 @@ class RendezvousService:
     def list(self, request: pb.ListRequest, call: Call) -> Reply[Any]:  # noqa: ARG002 (a handler's shape)
         """All jobs."""
         return self._replica.read(lambda: self._list(call))
+
+    def checkpoints(self, request: pb.CheckpointsRequest, call: Call) -> Reply[Any]:
+        """Those that are there as a whole."""
+        check_name(request.job, "a job")
+
+        def work() -> pb.CheckpointsResponse:
+            self._check(call, request.job)
+            return self._checkpoints(request)
+
+        return self._replica.read(work)
+
+    def _checkpoints(self, request: pb.CheckpointsRequest) -> pb.CheckpointsResponse:
+        response = pb.CheckpointsResponse(header=self._header())
+        job = self._rendezvous.jobs.get(request.job)
+        if job is None:
+            return response
+        steps = sorted(job.checkpoints, reverse=True)
+        for step in steps[:1] if request.latest else steps:
+            found = response.checkpoints.add(**job.checkpoints[step]._asdict())
+            if request.shards:
+                found.shards.extend(self._rendezvous.shards(job, step))
+        return response
 
     def _list(self, call: Call) -> pb.ListResponse:
         response = pb.ListResponse(header=self._header())

@@ -8,7 +8,7 @@ from raftkv.mvcc import finish
 from raftkv.pb import rendezvous as pb
 from raftkv.pb import rpc
 from raftkv.pb.command import ExpireLeases
-from raftkv.rendezvous.timers import Timer
+from raftkv.raft.messages import Entry
 from raftkv.storage.memory import MemoryEngine
 from tests.apply.commands import Machine
 
@@ -19,14 +19,25 @@ def settings(low: int = 2, high: int = 4, **more: Any) -> pb.JobSettings:
     return pb.JobSettings(min_nodes=low, max_nodes=high, **{"last_call_ms": 1000, **more})
 
 
+class Recorder(Machine):
+    """Remembers what it was fed."""
+
+    def __init__(self, engine: MemoryEngine | None = None) -> None:
+        super().__init__(engine)
+        self.fed: list[Entry] = []
+
+    def apply_entry(self, entry: Entry) -> Outcome:
+        self.fed.append(entry)
+        return super().apply_entry(entry)
+
+
 class Jobs:
     """Applies one entry for each thing that happens to the job JOB."""
 
     def __init__(self, chosen: pb.JobSettings | None = None, engine: MemoryEngine | None = None) -> None:
         self.settings = settings() if chosen is None else chosen
-        self.log = Machine(engine)
+        self.log = Recorder(engine)
         self.leases: dict[str, int] = {}
-        self.armed: list[tuple[Timer, int]] = []
 
     @property
     def rendezvous(self) -> Any:
@@ -37,6 +48,7 @@ class Jobs:
         self.log.write()
         other = Jobs(self.settings, self.log.engine)
         other.leases = dict(self.leases)
+        other.log.fed = self.log.fed
         return other
 
     # --- what happens ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from raftkv.pb import rendezvous as pb
+from tests.apply.commands import Machine
 from tests.rendezvous.jobs import JOB, Jobs, settings
 
 NODES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
@@ -156,6 +157,33 @@ class Lives(RuleBasedStateMachine):
         assert other.rendezvous.timers.running == self.jobs.rendezvous.timers.running
         self.jobs = other
 
+    def teardown(self) -> None:
+        """Replicas that never started anew have the same rows, in the same order of changes."""
+        steady = Machine()
+        for entry in self.jobs.log.fed:
+            steady.apply_entry(entry)
+        assert steady.rows() == self.jobs.log.rows()
+
+    @rule(node=NODES, name=st.sampled_from(["x", "y"]))
+    def arrive(self, node: str, name: str) -> None:
+        if self.model.phase == "FORMED" and node in self.model.world:
+            token = self.jobs.look().token
+            self.jobs.change(barrier=pb.BarrierRequest(job=JOB, node=node, token=token, name=name))
+
+    @rule(node=NODES, step=st.sampled_from([10, 20]))
+    def announce(self, node: str, step: int) -> None:
+        if self.model.phase == "FORMED" and node in self.model.world:
+            token = self.jobs.look().token
+            self.jobs.change(announce=pb.AnnounceRequest(job=JOB, node=node, token=token, step=step))
+
+    @rule(node=NODES)
+    def acknowledge(self, node: str) -> None:
+        if self.model.phase == "FORMED" and node in self.model.at_work - self.model.done:
+            token = self.jobs.look().token
+            self.jobs.change(preempt=pb.PreemptRequest(job=JOB))
+            request = pb.AcknowledgePreemptionRequest(job=JOB, node=node, token=token, step=5)
+            self.jobs.change(acknowledge_preemption=request)
+
     @invariant()
     def same(self) -> None:
         model, job = self.model, self.jobs.rendezvous.jobs.get(JOB)
@@ -181,4 +209,4 @@ class Lives(RuleBasedStateMachine):
 
 
 TestLives = Lives.TestCase
-TestLives.settings = hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLives.settings = hypothesis_settings(max_examples=100, stateful_step_count=40, deadline=None)

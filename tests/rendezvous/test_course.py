@@ -1,5 +1,7 @@
 """The course of a job: what opens a round, forms its world and ends it."""
 
+from typing import Any
+
 import pytest
 
 from raftkv.errors import (
@@ -263,6 +265,88 @@ def test_all_agree_on_the_step_at_which_to_stop() -> None:
     assert (jobs.look().preemption.agreed, jobs.look().preemption.stop_step) == (True, 11)
     jobs.die("b")
     assert not jobs.look().HasField("preemption")
+
+
+def arrive(jobs: Jobs, node: str, name: str = "save", **more: Any) -> None:
+    request = pb.BarrierRequest(job=JOB, node=node, token=jobs.look().token, name=name, **more)
+    jobs.change(barrier=request)
+
+
+def outcome(jobs: Jobs, name: str = "save") -> tuple[str, list[str]]:
+    row = jobs.keys()[f"barriers/{name}"]
+    return row["outcome"], row["missing"]
+
+
+def test_barrier_is_passed_when_all_are_there() -> None:
+    jobs, _ = formed("a", "b", "c")
+    for node in ("a", "b", "b"):
+        arrive(jobs, node)
+    assert [key for key in jobs.keys() if key.startswith("arrived/")] == ["arrived/save/a", "arrived/save/b"]  # noqa: SIM118
+    jobs = jobs.restarted()
+    arrive(jobs, "c")
+    assert outcome(jobs) == ("PASSED", [])
+    assert not [key for key in jobs.keys() if key.startswith("arrived/")]  # noqa: SIM118
+
+
+def test_barrier_that_is_late_names_the_missing() -> None:
+    jobs, _ = formed("a", "b", "c")
+    arrive(jobs, "b", timeout_ms=500)
+    jobs.ring("BARRIER", subject="save")
+    assert outcome(jobs) == ("TIMED_OUT", ["a", "c"])
+    arrive(jobs, "a", timeout_ms=500)
+    assert outcome(jobs) == ("TIMED_OUT", ["a", "c"])
+
+
+def test_barrier_of_some_needs_only_them_and_all_must_say_the_same() -> None:
+    jobs, _ = formed("a", "b", "c")
+    arrive(jobs, "a", nodes=["b", "a"])
+    with pytest.raises(InvalidArgumentError, match="others"):
+        arrive(jobs, "b")
+    with pytest.raises(InvalidArgumentError, match="of the world"):
+        arrive(jobs, "c", "other", nodes=["c", "x"])
+    arrive(jobs, "b", nodes=["a", "b"])
+    assert outcome(jobs) == ("PASSED", [])
+
+
+def test_barrier_can_be_canceled_and_goes_with_the_round() -> None:
+    jobs, token = formed("a", "b")
+    arrive(jobs, "a", timeout_ms=500)
+    jobs.change(cancel_barrier=pb.CancelBarrierRequest(job=JOB, token=token, name="save", reason="no space"))
+    assert outcome(jobs) == ("CANCELED", ["b"])
+    arrive(jobs, "a", "open", timeout_ms=500)
+    jobs.die("b")
+    assert not [key for key in jobs.keys() if key.startswith(("barriers/", "arrived/"))]  # noqa: SIM118
+    assert not jobs.rendezvous.timers.running
+
+
+def announce(jobs: Jobs, node: str, step: int) -> None:
+    request = pb.AnnounceRequest(job=JOB, node=node, token=jobs.look().token, step=step, location=f"/ckpt/{step}/{node}")
+    jobs.change(announce=request)
+
+
+def test_checkpoint_is_there_when_all_parts_are_and_counts_as_progress() -> None:
+    jobs, _ = formed("a", "b", keep_checkpoints=2)
+    for step in (10, 20, 30):
+        announce(jobs, "b", step)
+        assert step not in jobs.rendezvous.jobs[JOB].checkpoints
+        jobs = jobs.restarted()
+        announce(jobs, "a", step)
+        assert jobs.look().step == step
+    job = jobs.rendezvous.jobs[JOB]
+    assert sorted(job.checkpoints) == [20, 30]
+    assert [shard.location for shard in jobs.rendezvous.shards(job, 30)] == ["/ckpt/30/a", "/ckpt/30/b"]
+    assert len([key for key in jobs.keys() if key.startswith("shards/")]) == 4  # noqa: SIM118
+
+
+def test_checkpoint_never_has_parts_of_two_worlds() -> None:
+    jobs, token = formed("a", "b")
+    announce(jobs, "a", 10)
+    jobs.leave("b")
+    jobs.join_all("b", "a", after=token)
+    announce(jobs, "b", 10)
+    assert not jobs.rendezvous.jobs[JOB].checkpoints
+    announce(jobs, "a", 10)
+    assert list(jobs.rendezvous.jobs[JOB].checkpoints) == [10]
 
 
 def test_removed_job_leaves_no_key() -> None:

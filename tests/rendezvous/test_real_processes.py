@@ -3,7 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from raftkv.client import BlockingClient, Client, Participant, Round
+from raftkv.errors import InvalidArgumentError
 from raftkv.pb.rendezvous import CLOSED, SPARE, SUCCEEDED, JobSettings
 from tests.harness.raftkv import RaftkvCluster
 
@@ -76,7 +79,14 @@ def test_blocking_client_takes_part(tmp_path: Path) -> None:
             world = node.next_round(timeout=10)
             assert (world.rank, world.world_size, world.master_data) == (0, 1, "hello")
             node.progress(7)
-            assert job.look().step == 7
+            node.barrier("before saving", timeout=10)
+            node.announce(8, "/ckpt/8", data="sha256:1")
+            found = job.latest()
+            assert found is not None
+            assert (found.step, found.shards[0].location) == (8, "/ckpt/8")
+            with pytest.raises(InvalidArgumentError):
+                node.barrier("others", nodes=["x"])
+            assert job.look().step == 8
             assert [seen.node for seen in job.world().nodes] == ["only"]
             for standing in job.watch():
                 assert standing.world_size == 1
