@@ -91,6 +91,12 @@ class MemoryEngine:
     def write(self, batch: Batch, *, sync: bool) -> None:
         self._check_open()
         self.faults.before_write()
+        self._apply(batch)
+        if sync:
+            self.faults.before_sync()
+            self._unsynced.clear()
+
+    def _apply(self, batch: Batch) -> None:
         undo: _Undo = []
         views = list(self._views)
         for table, first, end in batch.truncations:
@@ -100,9 +106,6 @@ class MemoryEngine:
             for key, value in rows.items():
                 self._change(table, key, value, undo, views)
         self._unsynced.append(undo)
-        if sync:
-            self.faults.before_sync()
-            self._unsynced.clear()
 
     def view(self) -> "MemoryView":
         self._check_open()
@@ -159,7 +162,12 @@ class MemoryEngine:
         """Makes staged tables the state tables; for MemoryStaging. Views keep the old ones, which nobody changes any more."""
         assert not any(table.replicated for table in batch.rows), "the staged rows are the whole of the state tables"
         self._staging = None
-        self.write(batch, sync=True)
+        self._check_open()
+        # The tables and the batch reach the disk together or not at all, also where its sync fails.
+        self.faults.before_write()
+        self.faults.before_sync()
+        self._apply(batch)
+        self._unsynced.clear()
         self._tables.update(staged)
         self._size = sum(len(key) + len(value) for rows in self._tables.values() for key, value in rows.items())
 

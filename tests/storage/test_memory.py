@@ -127,3 +127,16 @@ def test_corruption_changes_one_bit() -> None:
     value = engine.get(Table.LIVE, b"k")
     assert value is not None
     assert int.from_bytes(value, "big").bit_count() == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_snapshot_whose_sync_fails_leaves_nothing_of_its_batch(seed: int) -> None:
+    engine = MemoryEngine()
+    engine.write(Batch({Table.LIVE: {b"k": b"old"}, Table.META: {b"start": b"1"}}), sync=True)
+    staging = engine.stage()
+    staging.add(Table.LIVE, [(b"k", b"new")])
+    engine.faults.syncs_before_failure = 0
+    with pytest.raises(StorageError):
+        staging.commit(Batch({Table.META: {b"start": b"33"}}))
+    found = engine.crash(random.Random(seed))
+    assert (found.get(Table.LIVE, b"k"), found.get(Table.META, b"start")) == (b"old", b"1")
