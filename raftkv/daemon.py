@@ -54,10 +54,11 @@ from raftkv.server.bootstrap import (
 from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_compacting
 from raftkv.server.corruption import CorruptionCheck
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
+from raftkv.server.parts import Parts, Settings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
 from raftkv.server.rendezvous_keeper import RendezvousKeeper
-from raftkv.server.replica import Parts, Replica, Settings
+from raftkv.server.replica import Replica
 from raftkv.storage.engine import Engine
 from raftkv.storage.identity import Identity, read_identity
 from raftkv.storage.log import LogStore

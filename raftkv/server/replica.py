@@ -14,18 +14,12 @@ Everything here runs on the event loop's thread. The replica knows only Clock, E
 runs this very code.
 """
 
-from asyncio import AbstractEventLoop, Future, TaskGroup, TimerHandle, shield
+from asyncio import AbstractEventLoop, Future, TaskGroup, TimerHandle
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from random import Random
 from typing import Any
 
-import structlog
-
-from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
 from raftkv.auth.state import Author
-from raftkv.clock import Clock
 from raftkv.errors import (
     ProposalDroppedError,
     ReadDroppedError,
@@ -40,71 +34,28 @@ from raftkv.pb.rpc import Member, ResponseHeader, WatchResponse
 from raftkv.peer.asks import Ask, AskReply, Asks
 from raftkv.peer.peers import Peers
 from raftkv.raft.messages import NO_NODE, EntryKind, InstallSnapshot, Message, Propose
-from raftkv.raft.raft import Raft
 from raftkv.raft.ready import Persist, Ready
 from raftkv.reply import Reply
 from raftkv.server.applier import Applier
 from raftkv.server.asking import LeaderAsks
 from raftkv.server.changes import MembershipChanges
+from raftkv.server.leadership import Leadership
 from raftkv.server.measured import Measured
+from raftkv.server.parts import Parts, Settings
 from raftkv.server.proposals import Proposals
 from raftkv.server.reads import ReadRounds
+from raftkv.server.roster import Roster
 from raftkv.server.scrubber import Scrubber
 from raftkv.server.slices import Slices
 from raftkv.server.snapshots import Incoming, Outgoing
 from raftkv.server.upkeep import Upkeep
 from raftkv.server.writer import Writer
-from raftkv.storage.engine import Engine
-from raftkv.storage.log import LogStore
-from raftkv.storage.overlay import Overlay
-from raftkv.storage.thread import Storage
 from raftkv.watch import Hub, Surroundings
-
-log = structlog.get_logger(__name__)
 
 HEALTH_TICKS = 10
 """Ticks of silence after which a voter counts as gone where the members are to be changed: an election timeout of etcd's."""
-REMOVAL_GRACE_S = 1.0
-"""What a node that was removed may still take to say what it has to say (etcd: 1 s)."""
 MAX_OFFER_BYTES = 1024 * 1024
 """Proposals given to Raft in one go; the next go follows in the same turn."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a replica behaves."""
-
-    cluster_id: int
-    node_id: int
-    tick_s: float = 0.1
-    """One heartbeat interval."""
-    snapshot_count: int = 10_000
-    """Applied entries after which the log is shortened."""
-    catch_up_entries: int = 5_000
-    """Applied entries that stay in the log for slow followers."""
-    patience_s: float = 7.0
-    """How long a request may wait for the cluster (etcd: 5 s and two election timeouts)."""
-    max_pending: int = 20_000
-    """Writes, and reads, that may wait at once."""
-    max_apply_gap: int = 5_000
-    """Committed entries not yet applied above which writes are refused."""
-    strict_reconfig: bool = True
-    """Refuse changes of the members that would leave the cluster without a quorum."""
-    max_learners: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a replica is made of."""
-
-    raft: Raft
-    log: LogStore
-    machine: StateMachine
-    overlay: Overlay
-    engine: Engine
-    storage: Storage
-    clock: Clock
-    rng: Random
 
 
 class Replica:
@@ -120,7 +71,6 @@ class Replica:
         """Called at the end of every turn: its answers are all given."""
         self.rng = parts.rng
         """Dice that fall otherwise at every start."""
-        self._leader_waiter: Future[None] | None = None
         self._raft = parts.raft
         self._clock = parts.clock
         self._loop = loop
@@ -129,7 +79,9 @@ class Replica:
         self._turn_due = False
         self._first: list[Callable[[], None]] = []
         """What the next turn begins with."""
-        self._leader = NO_NODE
+        self._leadership = Leadership(
+            parts.raft, parts.machine, loop, node_id=settings.node_id, measured=self.measured, wake=self.wake
+        )
         self._ticker: TimerHandle | None = None
         # Numbers of an earlier life must not come back: entries and answers that carry them may still be under way.
         life = parts.rng.getrandbits(43) << 20
@@ -175,7 +127,12 @@ class Replica:
             failed=self.fail,
         )
         self._applier = Applier(
-            parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer,
+            parts.machine,
+            parts.overlay,
+            self._proposals,
+            parts.clock,
+            node_id=settings.node_id,
+            answer=self._answer,
             changed=self.watches.add,
         )
         self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
@@ -185,7 +142,7 @@ class Replica:
         """Copies of everything, and room on the disk."""
         self._overlay = parts.overlay
         self._compacted_at = parts.log.start[0]
-        self._known_members: Mapping[int, Member] = {}
+        self._roster = Roster(parts.machine, self.asks, loop, node_id=settings.node_id, expelled=self.expelled)
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -193,7 +150,8 @@ class Replica:
         """Begins to take part."""
         self._peers = peers
         self._outgoing.peers = peers
-        self._members_changed()
+        self._roster.peers = peers
+        self._roster.tell()
         self._ticker = self._loop.call_later(self.settings.tick_s, self._tick)
         self._scrubber.wake()
         if self._raft.membership.voters == (self.settings.node_id,):
@@ -371,25 +329,7 @@ class Replica:
         Raises:
             TransferDroppedError: this node lost leadership meanwhile.
         """
-        while self.is_leader and (successor := target or self._successor()) != NO_NODE:
-            self._raft.transfer_leadership(successor)
-            self.wake()
-            await self._another_leader()
-        while target and self.leader == NO_NODE:
-            await self._another_leader()
-
-    async def _another_leader(self) -> None:
-        """Returns when this node knows another leader, or none any more."""
-        if self._leader_waiter is None or self._leader_waiter.done():
-            self._leader_waiter = self._loop.create_future()
-        await shield(self._leader_waiter)
-
-    def _successor(self) -> int:
-        others = [(peer.match_index, node_id) for node_id, peer in self._raft.status().peers.items() if self._may_lead(node_id)]
-        return max(others)[1] if others else NO_NODE
-
-    def _may_lead(self, node_id: int) -> bool:
-        return node_id != self.settings.node_id and node_id in self.machine.membership.voters
+        await self._leadership.hand_over(target)
 
     # --- the network speaks (Receiver) -----------------------------------------------------------------------------
 
@@ -460,7 +400,8 @@ class Replica:
             if self._raft.has_ready():
                 self._handle(self._raft.ready())
             self._apply()
-            self._notice_leader()
+            if self._leadership.moved():
+                self._leader_asks.leader_changed()
             if self.asks.waiting:
                 self._peers.send(self.asks.take())
             self.turn_ended()
@@ -541,8 +482,8 @@ class Replica:
         self._reads.applied(applied)
         self._writer.linger()
         self._scrubber.wake()
-        if self.machine.members is not self._known_members:
-            self._members_changed()
+        if self.machine.members is not self._roster.told:
+            self._roster.tell()
         if applied - self._compacted_at >= self.settings.snapshot_count + self.settings.catch_up_entries:
             self._compact_log(applied - self.settings.catch_up_entries)
 
@@ -573,15 +514,6 @@ class Replica:
         self._leader_asks.retry()
         self.wake()
 
-    def _notice_leader(self) -> None:
-        if (leader := self._raft.leader) != self._leader:
-            self._leader = leader
-            self.measured.leader_changes += leader != NO_NODE
-            log.info("leader changed", leader=f"{leader:x}", term=self._raft.term)
-            if self._leader_waiter is not None and not self._leader_waiter.done():
-                self._leader_waiter.set_result(None)
-            self._leader_asks.leader_changed()
-
     # --- snapshots -----------------------------------------------------------------------------------------------
 
     def _snapshot_sent(self, target: int, *, ok: bool) -> None:
@@ -605,7 +537,7 @@ class Replica:
         self._compacted_at = persist.snapshot.index
         self._incoming.installed()
         self.watches.resume()
-        self._members_changed()
+        self._roster.tell()
         self._synced(persist)
 
     # --- members -------------------------------------------------------------------------------------------------
@@ -614,14 +546,3 @@ class Replica:
     def members(self) -> Mapping[int, Member]:
         """All members, as of the last applied entry."""
         return self.machine.members
-
-    def _members_changed(self) -> None:
-        self._known_members = self.machine.members
-        if self.settings.node_id in self.machine.removed:
-            log.warning("this member was removed from the cluster")
-            self._loop.call_later(REMOVAL_GRACE_S, self.expelled)
-        self._peers.set_removed(self.machine.removed)
-        self.asks.set_members(frozenset(self._known_members))
-        self._peers.set_members(
-            {member.ID: member.peerURLs[0] for member in self.machine.members.values() if member.peerURLs}
-        )

@@ -17,7 +17,8 @@ from raftkv.raft.config import Config
 from raftkv.raft.raft import Raft
 from raftkv.reply import Reply
 from raftkv.server.bootstrap import found_cluster, join_cluster
-from raftkv.server.replica import Parts, Replica, Settings
+from raftkv.server.parts import Parts, Settings
+from raftkv.server.replica import Replica
 from raftkv.storage.identity import Identity
 from raftkv.storage.log import LogStore
 from raftkv.storage.memory import MemoryEngine

@@ -8,7 +8,7 @@ from raftkv.config import ServerConfig
 from raftkv.http2 import Options
 from raftkv.peer import inbound, tcp
 from raftkv.peer.framing import MAX_FRAME_BYTES
-from raftkv.server.replica import Settings
+from raftkv.server.parts import Settings
 from raftkv_cli.root import raftkv
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tls.md").read_text()

@@ -28,7 +28,8 @@ from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
-from raftkv.server.replica import Parts, Replica, Settings
+from raftkv.server.parts import Parts, Settings
+from raftkv.server.replica import Replica
 from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
 from raftkv_chaos.sim.disk import PowerLossError, SimEngine, SimStorage
