@@ -7,7 +7,8 @@ A frozen view costs nothing but old files that stay for its sake; rows are read 
 thread, between the log's own writes.
 """
 
-from asyncio import AbstractEventLoop, Future, TaskGroup
+from asyncio import AbstractEventLoop, Future, TaskGroup, Timeout, timeout
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 INSTALL_PATIENCE_S = 30.0
 """What Raft and the disk may take to install a snapshot that has arrived."""
+STALLED_S = 20.0
+"""Without another piece a snapshot is given up: a machine that lost power closes no connection, and there is room for one only."""
 
 T = TypeVar("T")
 
@@ -68,6 +71,14 @@ class Outgoing:
         self._tasks = tasks
         self._finished = finished
         self._under_way: set[int] = set()
+        self.sent: Counter[int] = Counter()
+        """How often each node took one, since the start."""
+        self.failed: Counter[int] = Counter()
+
+    @property
+    def under_way(self) -> list[int]:
+        """To whom snapshots are being sent."""
+        return sorted(self._under_way)
 
     def send(self, message: InstallSnapshot) -> None:
         """Starts to stream the state to the target of `message`."""
@@ -80,10 +91,11 @@ class Outgoing:
         try:
             await self._send_state(message)
             ok = True
-        except PeerError as error:
-            log.warning("snapshot not sent", target=f"{message.target:x}", reason=str(error))
+        except (PeerError, TimeoutError) as error:
+            log.warning("snapshot not sent", target=f"{message.target:x}", reason=str(error) or "nothing moved any more")
         finally:
             self._under_way.discard(message.target)
+            (self.sent if ok else self.failed)[message.target] += 1
             self._finished(message.target, ok=ok)
 
     async def _send_state(self, message: InstallSnapshot) -> None:
@@ -93,17 +105,20 @@ class Outgoing:
             point = read_snapshot_point(view)
             log.info("sending snapshot", target=f"{message.target:x}", index=point.index)
             messages = snapshot_messages(view, point)
-            await self.peers.send_snapshot(replace(message, snapshot=point), self._frames(messages))
+            async with timeout(STALLED_S) as stalled:
+                await self.peers.send_snapshot(replace(message, snapshot=point), self._frames(messages, stalled))
         finally:
             await on_storage(self._storage, self._loop, view.release)
 
-    async def _frames(self, messages: Iterator[SnapshotMessage]) -> AsyncIterator[bytes]:
+    async def _frames(self, messages: Iterator[SnapshotMessage], stalled: Timeout) -> AsyncIterator[bytes]:
         def chunk() -> bytes:
             message = next(messages, None)
             return b"" if message is None else message.SerializeToString()
 
         while frame := await on_storage(self._storage, self._loop, chunk):
+            stalled.reschedule(self._loop.time() + STALLED_S)
             yield frame
+        stalled.reschedule(self._loop.time() + STALLED_S + INSTALL_PATIENCE_S)
 
 
 class Incoming:
@@ -123,6 +138,9 @@ class Incoming:
         self._loop = loop
         self._arrived = arrived
         self._receiving = False
+        self.received: Counter[int] = Counter()
+        """How often one of each node was installed, since the start."""
+        self.failed: Counter[int] = Counter()
         self._staged: SnapshotReceiver | None = None
         self._done: Future[None] | None = None
         self.installing = False
@@ -133,16 +151,28 @@ class Incoming:
         if self._receiving:
             raise PeerError("another snapshot is being received")
         self._receiving = True
+        installed = False
         try:
-            receiver = await self._stage(message, frames)
+            async with timeout(STALLED_S) as stalled:
+                receiver = await self._stage(message, frames, stalled)
             await self._install(message, receiver)
+            installed = True
+        except TimeoutError as error:
+            raise PeerError("the snapshot does not go on") from error
         finally:
             self._receiving = False
+            (self.received if installed else self.failed)[message.source] += 1
 
-    async def _stage(self, message: InstallSnapshot, frames: AsyncIterator[bytes]) -> SnapshotReceiver:
+    @property
+    def receiving(self) -> bool:
+        """Whether one is on its way."""
+        return self._receiving
+
+    async def _stage(self, message: InstallSnapshot, frames: AsyncIterator[bytes], stalled: Timeout) -> SnapshotReceiver:
         receiver: SnapshotReceiver | None = None
         try:
             async for frame in frames:
+                stalled.reschedule(self._loop.time() + STALLED_S)
                 if receiver is None:
                     head = pb.SnapshotHead.FromString(frame)
                     receiver = await self._run(partial(SnapshotReceiver, self._engine, head))
