@@ -140,6 +140,10 @@ class BlockingRendezvous:
         """As Rendezvous.preempt."""
         return loop_thread().run(self._rendezvous.preempt(reason, node=node))
 
+    def barrier(self, name: str, *, node: str, nodes: Sequence[str] = (), timeout: float | None = None) -> None:
+        """As Rendezvous.barrier."""
+        loop_thread().run(self._rendezvous.barrier(name, node=node, nodes=nodes, timeout=timeout))
+
     def cancel_barrier(self, name: str, reason: str = "") -> None:
         """As Rendezvous.cancel_barrier."""
         loop_thread().run(self._rendezvous.cancel_barrier(name, reason))

@@ -150,6 +150,18 @@ class Rendezvous:
         )
         return Participant(self._calls, self._session, join, ttl)
 
+    async def barrier(
+        self,
+        name: str,
+        *,
+        node: str,
+        nodes: Sequence[str] = (),
+        timeout: float | None = None,  # noqa: ASYNC109  # the cluster reckons it, from the first arrival
+    ) -> None:
+        """Arrives at a barrier of the present world on behalf of one of its nodes, and waits; see `Participant.barrier`."""
+        token = (await self.look()).token
+        await wait_at_barrier(self._calls, _barrier_request(self.job, node, name, token=token, nodes=nodes, timeout=timeout))
+
     async def cancel_barrier(self, name: str, reason: str = "") -> None:
         """Lets everybody who waits at a barrier of the present world know that it will not be passed. Raises RoundOverError."""
         token = (await self.look()).token
@@ -322,17 +334,8 @@ class Participant:
             BarrierFailedError: Not all came, in time; `missing` says who did not.
             RoundOverError: The world is over.
         """
-        request = pb.BarrierRequest(
-            job=self._join.job,
-            node=self.node,
-            token=0 if self.round is None else self.round.token,
-            name=name,
-            nodes=nodes,
-            timeout_ms=0 if timeout is None else max(1, round(timeout * 1000)),
-        )
-        response = await self._calls.call(_BARRIER, request, timeout=math.inf)
-        if response.outcome != pb.BarrierResponse.PASSED:
-            raise BarrierFailedError(name, list(response.missing), response.reason)
+        token = 0 if self.round is None else self.round.token
+        await wait_at_barrier(self._calls, _barrier_request(self._join.job, self.node, name, token=token, nodes=nodes, timeout=timeout))
 
     async def announce(self, step: int, location: str, data: str = "") -> None:
         """Says that this node's part of a checkpoint is saved. Raises RoundOverError."""
@@ -389,6 +392,20 @@ class Participant:
         response = await self._calls.call(_change(name), request)
         if self._followed is not None:
             self._followed.take(response)
+
+
+def _barrier_request(
+    job: str, node: str, name: str, *, token: int, nodes: Sequence[str], timeout: float | None
+) -> pb.BarrierRequest:
+    milliseconds = 0 if timeout is None else max(1, round(timeout * 1000))
+    return pb.BarrierRequest(job=job, node=node, token=token, name=name, nodes=nodes, timeout_ms=milliseconds)
+
+
+async def wait_at_barrier(calls: Calls, request: pb.BarrierRequest) -> None:
+    """Raises BarrierFailedError, RoundOverError."""
+    response = await calls.call(_BARRIER, request, timeout=math.inf)
+    if response.outcome != pb.BarrierResponse.PASSED:
+        raise BarrierFailedError(request.name, list(response.missing), response.reason)
 
 
 def _settled(standing: pb.Standing, before: int) -> bool:
