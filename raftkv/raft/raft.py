@@ -226,6 +226,11 @@ class Raft:
         return self._log.commit
 
     @property
+    def pending_snapshot(self) -> Snapshot | None:
+        """The snapshot that was accepted and is not on disk yet."""
+        return self._log.pending_snapshot
+
+    @property
     def membership(self) -> Membership:
         """Who takes part, as the log says: committed or not."""
         return self._node.configurations.current

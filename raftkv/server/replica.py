@@ -521,9 +521,10 @@ class Replica:
             self._raft.report_snapshot(target, ok=ok)
             self.wake()
 
-    def _snapshot_arrived(self, message: InstallSnapshot) -> None:
+    def _snapshot_arrived(self, message: InstallSnapshot) -> bool:
         self._raft.step(message)
         self.wake()
+        return self._raft.pending_snapshot == message.snapshot
 
     def _swapped(self, persist: Persist) -> None:
         """The tables are the snapshot's now; the state machine reads them anew."""

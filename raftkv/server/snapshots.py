@@ -130,9 +130,9 @@ class Incoming:
         storage: Storage,
         loop: AbstractEventLoop,
         *,
-        arrived: Callable[[InstallSnapshot], None],
+        arrived: Callable[[InstallSnapshot], bool],
     ) -> None:
-        """`arrived` gives Raft the message whose rows are all staged."""
+        """`arrived` gives Raft the message whose rows are all staged, and answers whether Raft wants them."""
         self._engine = engine
         self._storage = storage
         self._loop = loop
@@ -194,7 +194,8 @@ class Incoming:
         self._done = self._loop.create_future()
         patience = self._loop.call_later(INSTALL_PATIENCE_S, self._refuse)
         try:
-            self._arrived(message)
+            if not self._arrived(message):  # of a leader that was deposed, or no longer needed: the next one must not wait for it
+                raise PeerError("this node does not need the snapshot")
             await self._done
         finally:
             patience.cancel()

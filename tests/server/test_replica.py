@@ -1,14 +1,18 @@
 """Replicas at work: writes, reads, lost leaders, power failures, snapshots, overload."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from raftkv.apply.command import ALARM, COMPACT, body
-from raftkv.errors import RequestTimeoutError, StorageError, TooManyRequestsError, UnavailableError
+from raftkv.apply.progress import read_snapshot_point
+from raftkv.errors import PeerError, RequestTimeoutError, StorageError, TooManyRequestsError, UnavailableError
 from raftkv.pb import rpc
 from raftkv.pb.command import RequestId
+from raftkv.raft.messages import InstallSnapshot
 from raftkv.storage.log import LogStore
+from raftkv.storage.snapshot import snapshot_messages
 from tests.server.replicas import Cluster, insist, simulate
 
 
@@ -301,3 +305,25 @@ def test_the_same_seed_gives_the_same_history() -> None:
 
     assert simulate(scenario, seed=3) == simulate(scenario, seed=3)
     assert simulate(scenario, seed=3) != simulate(scenario, seed=4)
+
+
+def test_a_snapshot_that_is_not_needed_is_refused_at_once_and_keeps_no_other_out() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        leader, follower = await cluster.leader(), await cluster.follower()
+        await leader.put("k", "v")
+        await cluster.agree()
+        view = leader.engine.view()
+        point = read_snapshot_point(view)
+        message = InstallSnapshot(leader.node_id, follower.node_id, leader.replica.term, point)
+
+        async def frames() -> AsyncIterator[bytes]:
+            for each in snapshot_messages(view, point):
+                yield each.SerializeToString()
+
+        began = asyncio.get_running_loop().time()
+        for _ in range(2):
+            with pytest.raises(PeerError, match="does not need"):
+                await follower.replica.receive_snapshot(message, frames())
+        assert asyncio.get_running_loop().time() - began < 1
+
+    simulate(scenario)
