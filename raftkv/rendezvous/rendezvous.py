@@ -391,13 +391,13 @@ class Rendezvous:
     # --- what the tables hold --------------------------------------------------------------------------------------
 
     def load(self) -> Steps[None]:
-        """Takes it up."""
+        """Takes it up, all at once when it is read."""
+        rows = yield from in_slices(self._ledger.rows())
         self._jobs.clear()
         self._closed.clear()
         self._by_lease.clear()
         for timer in list(self.timers.running):
             self.timers.disarm(timer)
-        rows = yield from in_slices(self._ledger.rows())
         self._jobs.update(read_jobs(rows))
         for job in self._jobs.values():
             for member in job.members.values():
