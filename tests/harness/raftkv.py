@@ -11,5 +11,6 @@ class RaftkvCluster(Cluster):
     """Nodes of the raftkv in this tree."""
 
     target: ClassVar[str] = "raftkv"
-    program: ClassVar[Sequence[str]] = (sys.executable, "-m", "raftkv_cli.main", "serve")
+    # -P: what PYTHONPATH names (the compiled build) comes before the folder that this runs in.
+    program: ClassVar[Sequence[str]] = (sys.executable, "-P", "-m", "raftkv_cli.main", "serve")
     default_options: ClassVar[Mapping[str, str]] = {}
