@@ -13,6 +13,7 @@ import random
 import signal
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,8 +30,11 @@ from raftkv.gateway.health import Health as HealthPages
 from raftkv.http2.options import Hooks, Options
 from raftkv.http2.server import GrpcServer
 from raftkv.metrics.calls import CallCounts
+from raftkv.metrics.certificates import Certificates
+from raftkv.metrics.health import HealthCounts
 from raftkv.metrics.loop_lag import LoopLag
-from raftkv.metrics.node import NodeMetrics, Sources
+from raftkv.metrics.node import NodeMetrics
+from raftkv.metrics.sources import Sources
 from raftkv.mvcc.steps import finish
 from raftkv.pb.rpc import NOSPACE, AlarmRequest, Member
 from raftkv.peer.joining import ask_to_join
@@ -55,6 +59,7 @@ from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_
 from raftkv.server.corruption import CorruptionCheck
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
 from raftkv.server.parts import Parts, Settings
+from raftkv.server.probing import PeerProbes
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
 from raftkv.server.rendezvous_keeper import RendezvousKeeper
@@ -122,7 +127,7 @@ class _Daemon:
             engine.close()
         log.info("stopped")
 
-    async def _serve(self, engine: Engine, storage: StorageThread, asked_to_stop: "asyncio.Future[None]") -> None:
+    async def _serve(self, engine: RocksEngine, storage: StorageThread, asked_to_stop: "asyncio.Future[None]") -> None:
         identity = await identify(engine, self._config)
         parts = self._parts(identity, engine, storage)
         if identity.node_id in parts.machine.removed:
@@ -146,14 +151,15 @@ class _Daemon:
                 asyncio.get_running_loop(),
                 LeaseSettings(election_timeout_s=self._config.election_timeout / 1000),
             )
-            server, gateway = self._servers(replica, health, engine, peers, lag, proofs=proofs, leases=leases)
+            probes = PeerProbes(replica, self._clock, unix_time, __version__)
+            server, gateway = self._servers(replica, health, engine, peers, lag, proofs=proofs, leases=leases, probes=probes)
             replica.turn_ended = server.flush
             try:
                 leases.start()
                 jobs.start()
                 await self._start(replica, peers, server)
                 lag.start()
-                duties = [tasks.create_task(duty) for duty in self._duties(replica)]
+                duties = [tasks.create_task(duty) for duty in self._duties(replica, probes)]
                 await asyncio.wait([asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
                 log.info("stopping")
                 health.stop_serving()
@@ -218,12 +224,13 @@ class _Daemon:
         self,
         replica: Replica,
         health: Health,
-        engine: Engine,
+        engine: RocksEngine,
         peers: TcpPeers,
         lag: LoopLag,
         *,
         proofs: Authentication,
         leases: LeaseKeeper,
+        probes: PeerProbes,
     ) -> tuple[GrpcServer, Gateway]:
         """Two protocols on the clients' ports."""
         config = self._config
@@ -233,20 +240,25 @@ class _Daemon:
         watch = watch_settings(config)
         methods = services(replica, health, quota, limits, engine.size, authentication=proofs, watch=watch, rng=self._rng)
         calls = CallCounts(methods)
+        health_counts = HealthCounts()
         sources = Sources(
             replica=replica,
             peers=peers,
+            probes=probes,
             calls=calls,
+            health=health_counts,
+            certificates=Certificates(certificate_files(config)),
             lag=lag,
             leases=leases,
             size_on_disk=engine.size,
+            open_views=lambda: engine.open_views,
             quota_bytes=config.quota_bytes,
             version=__version__,
         )
         hooks = Hooks(started=calls.started, handled=calls.handled, received=calls.received, sent=calls.sent)
         gateway = Gateway(
             methods,
-            HealthPages(replica).pages(),
+            HealthPages(replica, health_counts).pages(),
             metrics=NodeMetrics(sources).text,
             max_message_bytes=options.max_message_bytes,
             hooks=hooks,
@@ -269,8 +281,9 @@ class _Daemon:
         )
         _settle_memory()
 
-    def _duties(self, replica: Replica) -> Iterator[Coroutine[Any, Any, None]]:
+    def _duties(self, replica: Replica, probes: PeerProbes) -> Iterator[Coroutine[Any, Any, None]]:
         config = self._config
+        yield probes.keep_probing()
         yield publish(replica, config.name, [str(url) for url in config.client_urls])
         check = CorruptionCheck(replica)
         if config.experimental_initial_corrupt_check:
@@ -360,6 +373,12 @@ async def join(engine: Engine, config: ServerConfig) -> Identity:
 def auth_options(config: ServerConfig) -> AuthOptions:
     """How callers prove who they are."""
     return AuthOptions(token=config.auth_token, token_ttl_s=config.auth_token_ttl, bcrypt_cost=config.bcrypt_cost)
+
+
+def certificate_files(config: ServerConfig) -> dict[str, Path]:
+    """The certificates that the node shows, by whom it shows them to."""
+    settings = {"client": config.client_tls, "peer": config.peer_tls}
+    return {use: tls.cert_file for use, tls in settings.items() if tls is not None}
 
 
 def server_options(config: ServerConfig) -> Options:

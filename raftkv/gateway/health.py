@@ -17,8 +17,10 @@ from aiohttp.web import BaseRequest, Response
 from raftkv.errors import RequestError
 from raftkv.gateway.answers import json_answer, text_answer
 from raftkv.gateway.gateway import Page
+from raftkv.metrics.health import HealthCounts
 from raftkv.pb.rpc import CORRUPT, AlarmType
-from raftkv.rpc.maintenance import API_VERSION, STORAGE_VERSION
+from raftkv.rpc.downgrades import STORAGE_VERSION
+from raftkv.rpc.maintenance import API_VERSION
 from raftkv.server.replica import Replica
 
 Check = Callable[[], Awaitable[str]]
@@ -28,8 +30,9 @@ Check = Callable[[], Awaitable[str]]
 class Health:
     """The checks of one node."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, counts: HealthCounts) -> None:
         self._replica = replica
+        self._counts = counts
 
     def pages(self) -> Mapping[str, Page]:
         """Every path."""
@@ -43,8 +46,8 @@ class Health:
         return {
             "/health": self._health,
             "/version": self._version,
-            **_pages("/livez", live),
-            **_pages("/readyz", ready),
+            **_pages("livez", live, self._counts),
+            **_pages("readyz", ready, self._counts),
         }
 
     # --- /health ----------------------------------------------------------------------------------------------------
@@ -57,6 +60,7 @@ class Health:
         if not reason:
             failure = await (self._serializable_read if serializable else self._linearizable_read)()
             reason = failure and f"RANGE ERROR:{failure}"
+        self._counts.page(healthy=not reason)
         body = json.dumps({"health": "false" if reason else "true", "reason": reason}, separators=(",", ":"))
         return text_answer(f"{body}\n", HTTPStatus.SERVICE_UNAVAILABLE) if reason else text_answer(body)
 
@@ -105,25 +109,27 @@ def _nothing() -> None:
     """A read that looks at no key: what it shows is that reads are answered."""
 
 
-def _pages(root: str, checks: Mapping[str, Check]) -> Mapping[str, Page]:
+def _pages(kind: str, checks: Mapping[str, Check], counts: HealthCounts) -> Mapping[str, Page]:
     """All checks at the root, and each one below it."""
 
     async def all_of_them(request: BaseRequest) -> Response:
         excluded = request.query.getall("exclude", [])
-        return await _run({name: check for name, check in checks.items() if name not in excluded}, request)
+        chosen = {name: check for name, check in checks.items() if name not in excluded}
+        return await _run(kind, chosen, request, counts)
 
     def single(name: str, check: Check) -> Page:
-        return lambda request: _run({name: check}, request)
+        return lambda request: _run(kind, {name: check}, request, counts)
 
-    return {root: all_of_them, **{f"{root}/{name}": single(name, check) for name, check in checks.items()}}
+    return {f"/{kind}": all_of_them, **{f"/{kind}/{name}": single(name, check) for name, check in checks.items()}}
 
 
-async def _run(checks: Mapping[str, Check], request: BaseRequest) -> Response:
+async def _run(kind: str, checks: Mapping[str, Check], request: BaseRequest, counts: HealthCounts) -> Response:
     lines: list[str] = []
     failed = False
     for name, check in checks.items():
         reason = await check()
         failed = failed or bool(reason)
+        counts.check(kind, name, passed=not reason)
         lines.append(f"[-]{name} failed: {reason}\n" if reason else f"[+]{name} ok\n")
     if failed:
         return text_answer("".join(lines) + "\n", HTTPStatus.SERVICE_UNAVAILABLE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric, UnknownMetricFamily
 
 from raftkv.server.measured import Histogram
 
@@ -19,9 +19,19 @@ def histogram_metric(name: str, documentation: str, histogram: Histogram) -> Met
     return HistogramMetricFamily(name, documentation, buckets(histogram), histogram.total)
 
 
+def info(name: str, documentation: str, label: str, value: str) -> Metric:
+    """A fact: a label with a value, and the number 1."""
+    family = GaugeMetricFamily(name, documentation, labels=[label])
+    family.add_metric([value], 1)
+    return family
+
+
 def by_member(name: str, documentation: str, label: str, counts: Mapping[int, int], members: Iterable[int]) -> Metric:
-    """A counter for each other member, in etcd's hexadecimal."""
-    family = CounterMetricFamily(name, documentation, labels=[label])
+    """A counter for each other member, in etcd's hexadecimal. Those that etcd did not name `_total` have no type: the library
+    would rename them.
+    """
+    kind = CounterMetricFamily if name.endswith("_total") else UnknownMetricFamily
+    family = kind(name, documentation, labels=[label])
     for member in members:
         family.add_metric([f"{member:x}"], counts.get(member, 0))
     return family

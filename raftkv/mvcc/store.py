@@ -240,6 +240,7 @@ class Store:
             state.put(_REVISIONS, row, UPDATE + key)
         self.size_in_use += len(key) + len(encoded) + VERSION_OVERHEAD
         self.revision = main
+        self.operations.puts += 1
         return Event(key, main, encoded, previous)
 
     def delete_range(self, request: DeleteRangeRequest) -> Written | Steps[Written]:

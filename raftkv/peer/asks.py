@@ -40,6 +40,7 @@ class Kind(IntEnum):
     RENEW_LEASES = 1
     LEASE_TIME_TO_LIVE = 2
     HASH = 3
+    PROBE = 4
 
 
 @dataclass(frozen=True, slots=True)

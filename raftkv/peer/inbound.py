@@ -52,6 +52,7 @@ class Host(Protocol):
     seldom: Seldom
     held_bytes: int
     received_bytes: Counter[int]
+    receive_failures: Counter[int]
 
     def hello(self, target: int, purpose: "pb.Hello.Purpose", refusal: str = "") -> bytes: ...
     def refusal(self, hello: pb.Hello, transport: asyncio.BaseTransport) -> str: ...
@@ -106,6 +107,7 @@ class Inbound(asyncio.Protocol):
             for frame in self._cut(data):
                 self._handle(frame)
         except (MalformedFrameError, DecodeError) as error:
+            peers.receive_failures[self.source] += 1
             if peers.seldom.allows(f"{self.source}: {error}"):
                 log.warning("peer sends nonsense", peer=f"{self.source:x}", error=str(error))
             if self._transport is not None and not self._transport.is_closing():

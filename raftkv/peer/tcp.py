@@ -97,6 +97,10 @@ class TcpPeers:
         """What came from each node; from 0 what strangers say before they say who they are."""
         self.send_failures: Counter[int] = Counter()
         """How often messages to a node were dropped, for there was no way to it."""
+        self.receive_failures: Counter[int] = Counter()
+        """How often a node said what cannot be understood."""
+        self.disconnects: Counter[int] = Counter()
+        """How often the way to a node was lost."""
         self._removed: frozenset[int] = frozenset()
         self.receiver: Receiver
 
@@ -403,6 +407,7 @@ class _Link(asyncio.Protocol):
         self._transport = None
         self._ended.set()
         if self._welcome:
+            self._peers.disconnects[self._node_id] += 1
             self._peers.receiver.peer_lost(self._node_id)
 
 

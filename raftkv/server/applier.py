@@ -5,7 +5,7 @@ million keys) is continued in the next turns, and nobody sees it half done.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 
 from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
@@ -13,6 +13,7 @@ from raftkv.clock import Clock
 from raftkv.mvcc import Event
 from raftkv.mvcc.steps import Steps
 from raftkv.raft.messages import Entry
+from raftkv.server.measured import SLOW_APPLY_S, Measured
 from raftkv.server.proposals import Proposals
 from raftkv.storage.overlay import Overlay
 
@@ -36,6 +37,7 @@ class Applier:
         node_id: int,
         answer: Callable[[Outcome, int], None],
         changed: Callable[[Sequence[Event]], None],
+        measured: Measured,
     ) -> None:
         """`answer` is called with every outcome whose proposal was made here, and the proposal's number; `changed` before it,
         with the events of every outcome that has some.
@@ -47,8 +49,10 @@ class Applier:
         self._node_id = node_id
         self._answer = answer
         self._changed = changed
+        self._measured = measured
         self._backlog: deque[Entry] = deque()
         self._long: tuple[Entry, Steps[Outcome]] | None = None
+        self._long_since = 0.0
 
     def extend(self, entries: Sequence[Entry]) -> None:
         """More committed entries, in order."""
@@ -67,11 +71,14 @@ class Applier:
     def run(self) -> bool:
         """Applies for one turn's share of time. True if anything was applied to its end."""
         before = self._machine.applied_index
-        end = self._clock.now() + TURN_SHARE_S
+        began = now = self._clock.now()
+        end = began + TURN_SHARE_S
         while self.busy and self._overlay.pending_bytes < MAX_PENDING_BYTES:
             self._run_some()
-            if self._clock.now() >= end:
+            now = self._clock.now()
+            if now >= end:
                 break
+        self._measured.apply_s.observe(now - began)
         if self._machine.applied_index == before:
             return False
         self._machine.record_progress()
@@ -91,12 +98,12 @@ class Applier:
         """Applies one entry; False if it is a long one, which is only begun."""
         self._proposals.term_applied(entry.term)
         outcome = self._machine.apply(entry)
-        if isinstance(outcome, Generator):
-            self._long = (entry, outcome)
-            return False
-        assert isinstance(outcome, Outcome)
-        self._finish(outcome)
-        return True
+        if isinstance(outcome, Outcome):
+            self._finish(outcome)
+            return True
+        self._long = (entry, outcome)
+        self._long_since = self._clock.now()
+        return False
 
     def _continue_long(self) -> None:
         assert self._long is not None
@@ -104,6 +111,8 @@ class Applier:
             next(self._long[1])
         except StopIteration as end:
             self._long = None
+            if self._clock.now() - self._long_since > SLOW_APPLY_S:
+                self._measured.slow_applies += 1
             self._finish(end.value)
 
     def _finish(self, outcome: Outcome) -> None:

@@ -6,6 +6,10 @@ from typing import Final
 
 DISK_BOUNDS_S: Final = tuple(0.001 * 2**power for power in range(14))
 """etcd's buckets for the disk: 1 ms to 8.2 s."""
+LONG_BOUNDS_S: Final = tuple(0.1 * 2**power for power in range(13))
+"""etcd's buckets for what may take minutes: 100 ms to 410 s."""
+SLOW_APPLY_S: Final = 0.1
+"""etcd's --experimental-warning-apply-duration."""
 BATCH_BOUNDS: Final = tuple(float(2**power) for power in range(13))
 
 
@@ -29,7 +33,19 @@ class Histogram:
 class Measured:
     """One replica's numbers."""
 
-    __slots__ = ("batch_entries", "commit_s", "leader_changes", "proposals_failed", "sync_s")
+    __slots__ = (
+        "apply_s",
+        "archive_s",
+        "batch_entries",
+        "commit_s",
+        "defragment_s",
+        "late_heartbeats",
+        "leader_changes",
+        "log_bytes",
+        "proposals_failed",
+        "slow_applies",
+        "sync_s",
+    )
 
     def __init__(self) -> None:
         self.sync_s = Histogram(DISK_BOUNDS_S)
@@ -38,6 +54,17 @@ class Measured:
         """All batches, synced or not: nearly every one carries rows of the state. As above."""
         self.batch_entries = Histogram(BATCH_BOUNDS)
         """Log entries of one synced batch: how many requests shared a sync."""
+        self.log_bytes = 0
+        """Of log entries that were given to the disk."""
+        self.apply_s = Histogram(DISK_BOUNDS_S)
+        """Passes in which committed entries were applied: the loop's time, once in a turn."""
+        self.slow_applies = 0
+        """Entries that took longer than SLOW_APPLY_S to apply."""
+        self.archive_s = Histogram(LONG_BOUNDS_S)
+        """Copies of everything that were read to their end."""
+        self.defragment_s = Histogram(LONG_BOUNDS_S)
+        self.late_heartbeats = 0
+        """Ticks of this node as the leader that came so late that followers may doubt it."""
         self.leader_changes = 0
         """Leaders seen."""
         self.proposals_failed = 0

@@ -43,6 +43,10 @@ class ReadRounds:
         self._rounds: dict[bytes, tuple[float, list[Waiter]]] = {}
         self._until_applied: deque[tuple[int, float, list[Waiter]]] = deque()
         self._count = 0
+        self.slow = 0
+        """Rounds that were not confirmed within RETRY_S."""
+        self.failed = 0
+        """Reads that ended without an answer."""
         self.fresh_at = float("-inf")
         """The local state is known to contain everything that was committed at this time."""
 
@@ -56,6 +60,10 @@ class ReadRounds:
             raise TooManyRequestsError
         self._count += 1
         self._waiting.append(Waiter(serve, reply, now + self._patience_s))
+
+    def __len__(self) -> int:
+        """How many wait, in whatever state."""
+        return self._count
 
     def add_confirmed(self, serve: Callable[[], None], reply: Reply[Any], now: float, *, index: int, applied: int) -> None:
         """A read that came at `now` and needs no round: its index is known. Raises TooManyRequestsError."""
@@ -114,6 +122,7 @@ class ReadRounds:
         """Gives up old rounds and fails readers whose patience is over. True if somebody should ask again."""
         for context, (began, _) in list(self._rounds.items()):
             if now - began >= RETRY_S:
+                self.slow += 1
                 self.give_up(context)
         self._waiting = [waiter for waiter in self._waiting if not self._over(waiter, now)]
         for _, _, waiters in self._until_applied:
@@ -122,7 +131,7 @@ class ReadRounds:
 
     def stop(self) -> None:
         """Fails everybody: this node is going away."""
-        groups = [self._waiting, *(w for _, w in self._rounds.values()), *(w for _, _, w in self._until_applied)]
+        groups = [self._waiting, *[w for _, w in self._rounds.values()], *[w for _, _, w in self._until_applied]]
         for waiters in groups:
             for waiter in waiters:
                 self._fail(waiter, StoppedError())
@@ -147,4 +156,5 @@ class ReadRounds:
     def _fail(self, waiter: Waiter, error: RequestError) -> None:
         self._count -= 1
         if not waiter.reply.done():
+            self.failed += 1
             waiter.reply.set_exception(error)

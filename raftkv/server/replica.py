@@ -83,6 +83,7 @@ class Replica:
             parts.raft, parts.machine, loop, node_id=settings.node_id, measured=self.measured, wake=self.wake
         )
         self._ticker: TimerHandle | None = None
+        self._ticked_at = parts.clock.now()
         # Numbers of an earlier life must not come back: entries and answers that carry them may still be under way.
         life = parts.rng.getrandbits(43) << 20
         patience = {"limit": settings.max_pending, "patience_s": settings.patience_s}
@@ -127,18 +128,13 @@ class Replica:
             failed=self.fail,
         )
         self._applier = Applier(
-            parts.machine,
-            parts.overlay,
-            self._proposals,
-            parts.clock,
-            node_id=settings.node_id,
-            answer=self._answer,
-            changed=self.watches.add,
+            parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer,
+            changed=self.watches.add, measured=self.measured,
         )
         self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
         self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived)
-        self.upkeep = Upkeep(parts.engine, parts.storage, loop, flush=self._writer.flush)
+        self.upkeep = Upkeep(parts.engine, parts.storage, loop, flush=self._writer.flush, clock=parts.clock, measured=self.measured)
         """Copies of everything, and room on the disk."""
         self._overlay = parts.overlay
         self._compacted_at = parts.log.start[0]
@@ -216,6 +212,35 @@ class Replica:
     def pending_proposals(self) -> int:
         """Writes that wait for their answer."""
         return len(self._proposals)
+
+    @property
+    def pending_reads(self) -> int:
+        """Linearizable reads that wait for their moment."""
+        return len(self._reads)
+
+    @property
+    def read_rounds(self) -> ReadRounds:
+        """What is counted about them."""
+        return self._reads
+
+    @property
+    def outgoing_snapshots(self) -> Outgoing:
+        """Snapshots on their way to followers."""
+        return self._outgoing
+
+    @property
+    def incoming_snapshots(self) -> Incoming:
+        """The snapshot on its way to this node."""
+        return self._incoming
+
+    @property
+    def log_entries(self) -> int:
+        """How long the log is that was not shortened yet."""
+        return self._raft.commit - self._compacted_at
+
+    def match_indexes(self) -> dict[int, int]:
+        """On the leader: up to where each other member's log is known to equal ours. Not for the hot path."""
+        return {member: peer.match_index for member, peer in self._raft.status().peers.items()}
 
     def fill(self, header: ResponseHeader) -> None:
         """Sets what every header says about this node; the revision is the caller's."""
@@ -506,6 +531,9 @@ class Replica:
 
     def _tick(self) -> None:
         now = self._clock.now()
+        if now - self._ticked_at > 2 * self.settings.tick_s and self.is_leader:
+            self.measured.late_heartbeats += 1
+        self._ticked_at = now
         self._ticker = self._loop.call_later(self.settings.tick_s, self._tick)
         self._raft.tick()
         self.measured.proposals_failed += self._proposals.expire(now)

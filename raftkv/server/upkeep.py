@@ -9,8 +9,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import islice
 
 from raftkv.apply.progress import read_snapshot_point
+from raftkv.clock import Clock
 from raftkv.errors import TooManyRequestsError
 from raftkv.reply import Reply
+from raftkv.server.measured import Measured
 from raftkv.server.snapshots import on_storage
 from raftkv.storage.archive import Blob, archive_blobs
 from raftkv.storage.engine import Engine
@@ -25,12 +27,24 @@ BLOBS_AT_ONCE = 4
 class Upkeep:
     """The upkeep of one node's disk."""
 
-    def __init__(self, engine: Engine, storage: Storage, loop: AbstractEventLoop, *, flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        storage: Storage,
+        loop: AbstractEventLoop,
+        *,
+        flush: Callable[[], None],
+        clock: Clock,
+        measured: Measured,
+    ) -> None:
         """`flush` hands all that is applied to the storage thread."""
         self._engine = engine
         self._storage = storage
         self._loop = loop
         self._flush = flush
+        self._clock = clock
+        self._measured = measured
+        self._defragmentation_began = 0.0
         self._archives = 0
         self._defragmenting: list[Reply[None]] = []
 
@@ -39,6 +53,7 @@ class Upkeep:
         if self._archives >= MAX_ARCHIVES:
             raise TooManyRequestsError
         self._archives += 1
+        began = self._clock.now()
         try:
             self._flush()
             view = await on_storage(self._storage, self._loop, self._engine.view)
@@ -47,21 +62,29 @@ class Upkeep:
                 blobs = archive_blobs(view, point)
                 while some := await on_storage(self._storage, self._loop, lambda: _take(blobs)):
                     yield some
+                self._measured.archive_s.observe(self._clock.now() - began)
             finally:
                 await on_storage(self._storage, self._loop, view.release)
         finally:
             self._archives -= 1
+
+    @property
+    def defragmenting(self) -> bool:
+        """Whether room is being made."""
+        return bool(self._defragmenting)
 
     def defragment(self) -> Reply[None]:
         """Makes room; who asks while that is under way waits for its end."""
         reply: Reply[None] = Reply()
         self._defragmenting.append(reply)
         if len(self._defragmenting) == 1:
+            self._defragmentation_began = self._clock.now()
             self._storage.submit_aside(self._engine.compact, self._defragmented)
         return reply
 
     def _defragmented(self, result: BaseException | None) -> None:
         waiting, self._defragmenting = self._defragmenting, []
+        self._measured.defragment_s.observe(self._clock.now() - self._defragmentation_began)
         for reply in waiting:
             if reply.done():
                 continue

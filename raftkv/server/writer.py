@@ -76,6 +76,7 @@ class Writer:
 
         if persist.entries:
             self._measured.batch_entries.observe(len(persist.entries))
+            self._measured.log_bytes += sum([len(entry.data) for entry in persist.entries])
         self._submit(lambda: self._write(batch, sync=True), saved)
         return True
 

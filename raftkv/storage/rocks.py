@@ -116,6 +116,11 @@ class RocksEngine:
         self._views.add(view)
         return view
 
+    @property
+    def open_views(self) -> int:
+        """How many frozen states are being read."""
+        return len(self._views)
+
     def stage(self) -> "RocksStaging":
         self._check_open()
         if self._staging is not None:

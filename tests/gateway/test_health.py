@@ -9,6 +9,7 @@ import pytest
 
 from raftkv.errors import RequestTimeoutError
 from raftkv.gateway.health import Health
+from raftkv.metrics.health import HealthCounts
 from raftkv.pb.rpc import CORRUPT, NOSPACE
 from raftkv.reply import Reply
 from tests.gateway.running import Running, StartGateway
@@ -46,7 +47,7 @@ def replica() -> FakeReplica:
 
 @pytest.fixture
 async def node(start_gateway: StartGateway, replica: Any) -> Running:
-    return await start_gateway(pages=dict(Health(replica).pages()))
+    return await start_gateway(pages=dict(Health(replica, HealthCounts()).pages()))
 
 
 def unhealthy(reason: str) -> tuple[int, str]:
