@@ -6,6 +6,7 @@ import click
 
 from raftkv_chaos.live.command import run
 from raftkv_chaos.mutants.command import mutants
+from raftkv_chaos.sim.command import sim
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,6 +15,7 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(sim)
 cli.add_command(mutants)
 
 

@@ -117,7 +117,7 @@ class _Question:
             self._settle(None, error)
             return
         if isinstance(answer, Reply):
-            answer.add_done_callback(lambda reply: self._settle_reply(reply))
+            answer.add_done_callback(self._settle_reply)
         else:
             self._life.tasks.create_task(self._wait(answer))
 

@@ -259,7 +259,7 @@ class Cluster:
         return list(furthest.replica.members.values()) if furthest is not None else []
 
     def _is_learner(self, member_id: int) -> bool:
-        return any(member.ID == member_id and member.isLearner for member in self.known_members())
+        return any(member_id == member.ID and member.isLearner for member in self.known_members())
 
     async def _change(self, action: "ChangeMember.Action", member: Member) -> bool:
         """Asks until somebody answers. Asking twice is harmless: what was done is refused the second time."""

@@ -10,6 +10,7 @@ import asyncio
 import random
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 from raftkv.apply.command import PUT, body
 from raftkv.errors import RequestError
@@ -26,6 +27,7 @@ ELECTIONS = 40
 LEAST_S = 15.0
 """In any case so long: requests of before may wait for seven seconds."""
 LEASES_S = 20.0
+CHANGES_S = 15.0
 LOOK_S = 0.05
 HASHED = (Table.LIVE, Table.MEMBERS, Table.LEASES, Table.LEASE_KEYS, Table.REQUESTS, Table.AUTH)
 """Tables that are the same on all nodes, whatever each has tidied away."""
@@ -43,12 +45,25 @@ class Convergence:
         """A quorum of nodes alone."""
         cluster = self._cluster
         self._heal()
+        await self._settled()
         core = self._draw_core()
         for machine in cluster.up():
             if machine.number not in core:
                 cluster.end(machine.number, power=True)
         machines = [cluster.machines[number] for number in sorted(core)]
-        await self._works(machines, "core")
+        believed = cluster.memberships()
+        try:
+            await self._works(machines, "core")
+        except ViolationError:
+            if set(cluster.memberships()) <= set(believed):
+                raise  # else a change of the members was on its way that nobody could see, and the core is none any more
+
+    async def _settled(self) -> None:
+        """Nobody waits for a change of the members: whose quorum counts must be known before one is drawn."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHANGES_S):
+                while any(_changing(machine) for machine in self._cluster.up()):  # noqa: ASYNC110 (virtual time passes)
+                    await asyncio.sleep(LOOK_S)
 
     async def all(self) -> None:
         """Everybody who is left."""
@@ -146,6 +161,12 @@ class Convergence:
         hashes = {machine.number: state_hash(machine) for machine in machines}
         if len(set(hashes.values())) > 1:
             raise ViolationError("state hash", f"equal logs, but states {hashes}")
+
+
+def _changing(machine: Machine) -> bool:
+    """Whether this node knows of a change of the members that is not settled."""
+    assert machine.life is not None, "only of a node that runs"
+    return machine.life.replica._changes.waiting or machine.raft.status().pending_membership
 
 
 def state_hash(machine: Machine) -> int:

@@ -31,10 +31,6 @@ _TERM = slice(4, 12)
 _LOG_TABLES = frozenset({Table.LOG, Table.META})
 
 
-class PowerLossError(BaseException):
-    """The node ends here and now; nobody of the node is left to see this."""
-
-
 class Durable:
     """What of the log would survive the loss of power."""
 
@@ -132,12 +128,11 @@ class SimEngine(MemoryEngine):
             self.at(point)
 
     def replace_state(self, staged: dict[Table, SortedDict], batch: Batch) -> None:
+        if self.full:
+            raise StorageError("no space left on the device")
         self.at("raftBeforeApplySnap")
-        at, self.at = self.at, _nowhere
-        try:
-            super().replace_state(staged, batch)
-        finally:
-            self.at = at
+        super().replace_state(staged, batch)
+        self._note(batch, sync=True)
         self.unreadable.clear()
         self.at("raftAfterApplySnap")
 
@@ -255,7 +250,7 @@ class SimStorage:
         self._at_work = True
         result = result_of(job)
         self._at_work = False
-        if self._dead:
+        if not self._jobs:  # the node ended within the job
             return
         self._jobs.popleft()
         self._time.call_soon(done, result)

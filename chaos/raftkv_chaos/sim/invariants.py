@@ -216,5 +216,5 @@ class Invariants:
 
     def _voted(self, voter: int, candidate: int, term: int) -> None:
         known = self._votes.setdefault((term, voter), candidate)
-        if known != candidate and candidate != NO_NODE:
+        if candidate not in {known, NO_NODE}:
             raise ViolationError("election safety", f"node {voter:x} votes for {known:x} and {candidate:x} in term {term}")

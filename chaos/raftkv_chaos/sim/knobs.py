@@ -70,6 +70,11 @@ class Traffic:
     retries: bool
     """Whether some writes carry request ids and are sent again."""
 
+    @property
+    def clients(self) -> int:
+        """How many there are; they are numbered from 1 on."""
+        return self.key_clients + self.appenders + self.watchers + self.leaseholders + self.lockers + self.campaigners
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:

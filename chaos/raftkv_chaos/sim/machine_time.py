@@ -15,6 +15,10 @@ LOOK_COSTS_S = 0.0002
 """What a look at the clock takes: work that is cut into slices by the clock comes in several slices."""
 
 
+class PowerLossError(BaseException):
+    """The node ends here and now; nobody of the node is left to see this."""
+
+
 class Handle:
     """A callback that can be cancelled, as the event loop's handles can."""
 
@@ -41,7 +45,10 @@ class Handle:
             time.held.append(self)
             return
         time.begin_step()
-        callback(*self._args)
+        try:
+            callback(*self._args)
+        except PowerLossError:
+            return
         time.ran()
 
 

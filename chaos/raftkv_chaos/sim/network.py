@@ -37,7 +37,11 @@ class Station(Protocol):
     number: int
     replica: Replica
     time: MachineTime
-    tasks: asyncio.TaskGroup
+
+    @property
+    def tasks(self) -> asyncio.TaskGroup:
+        """They end with it."""
+        ...
 
     def reached(self, point: str) -> None:
         """A place at which it may be made to end."""

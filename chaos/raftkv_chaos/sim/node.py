@@ -8,7 +8,7 @@ A life has its own sense of time, storage thread, tasks, replica and services; n
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
 from raftkv.apply.machine import StateMachine
@@ -26,15 +26,15 @@ from raftkv.rpc.lock import Lock
 from raftkv.rpc.method import Method
 from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
+from raftkv.server.parts import Parts, Settings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
-from raftkv.server.parts import Parts, Settings
 from raftkv.server.replica import Replica
 from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
-from raftkv_chaos.sim.disk import PowerLossError, SimEngine, SimStorage
+from raftkv_chaos.sim.disk import SimEngine, SimStorage
 from raftkv_chaos.sim.knobs import Knobs
-from raftkv_chaos.sim.machine_time import MachineTime
+from raftkv_chaos.sim.machine_time import MachineTime, PowerLossError
 from raftkv_chaos.sim.network import SimNetwork, SimPeers
 from raftkv_chaos.sim.violation import ViolationError
 
@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 CLUSTER_ID = 77
 ALL = 1 << 30
+AGAIN_S = 0.001
 
 
 class Tasks(asyncio.TaskGroup):
@@ -54,7 +55,13 @@ class Tasks(asyncio.TaskGroup):
         self._running: dict[asyncio.Task[Any], None] = {}
         self._over = False
 
-    def create_task(self, coro: Coroutine[Any, Any, T], *, name: str | None = None, context: Any = None) -> asyncio.Task[T]:
+    def create_task(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: Any = None,
+    ) -> asyncio.Task[T]:
         """Starts one."""
         task = self._eventloop.create_task(coro, name=name, context=context)
         self._running[task] = None
@@ -62,10 +69,12 @@ class Tasks(asyncio.TaskGroup):
         return task
 
     def kill(self) -> None:
-        """Ends all."""
+        """Ends all. One that is cancelled may want to clean up by asking somebody who is dead, so it is cancelled again."""
         self._over = True
-        for task in list(self._running):
-            task.cancel()
+        if self._running:
+            for task in list(self._running):
+                task.cancel()
+            self._eventloop.call_later(AGAIN_S, self.kill)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.pop(task, None)

@@ -9,6 +9,7 @@ is a checksum over everything that happened and when.
 """
 
 import asyncio
+import gc
 import logging
 import random
 import zlib
@@ -30,6 +31,7 @@ from raftkv_chaos.sim.knobs import DURATION_S, Setup, draw_setup
 from raftkv_chaos.sim.loop import VirtualLoop
 from raftkv_chaos.sim.nemesis import Nemesis
 from raftkv_chaos.sim.recorder import Recorder
+from raftkv_chaos.sim.translation import Log
 from raftkv_chaos.sim.violation import Violation, ViolationError
 from raftkv_jepsen.history import Event
 
@@ -78,20 +80,34 @@ def run_seed(
     schedule: Schedule | None = None,
     keep: bool = False,
     checkers: bool = True,
+    clients: frozenset[int] | None = None,
 ) -> Result:
     """Lives through one seed.
 
     `kinds`: which faults may be drawn (raftkv_chaos.schedule.KINDS); none: a run without faults. `schedule` replaces the drawn one.
-    `keep`: the result has the history and the log. `checkers`: judge the history, too, not only the invariants.
+    `keep`: the result has the history and the log. `checkers`: judge the history, too, not only the invariants. `clients`: the
+    numbers of those that take part; None: all that were drawn.
     """
     setup = draw_setup(seed, kinds=kinds, nodes=nodes, duration_s=duration_s)
     if schedule is not None:
         setup = replace(setup, schedule=schedule)
-    run = _Run(seed, setup)
+    run = _Run(seed, setup, clients)
     loop = VirtualLoop()
-    with _quiet(), simulated_calendar(loop), asyncio.Runner(loop_factory=lambda: loop) as runner:
+    with _quiet(), _uncollected(), simulated_calendar(loop), asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(run.live())
     return run.result(keep=keep, checkers=checkers)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Garbage is collected afterwards: when it is, and what it would set off, must not depend on what else this process does."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -111,8 +127,9 @@ def _quiet() -> Iterator[None]:
 class _Run:
     """A run while it goes on."""
 
-    def __init__(self, seed: int, setup: Setup) -> None:
+    def __init__(self, seed: int, setup: Setup, taking_part: frozenset[int] | None) -> None:
         self._seed = seed
+        self._taking_part = taking_part
         self._setup = setup
         self._dice = random.Random(f"raftkv-chaos run {seed}")
         self._violation: Violation | None = None
@@ -181,7 +198,8 @@ class _Run:
                 client.lists = self._lists
             if isinstance(client, Locker):
                 client.fenced = self._fenced
-            yield client
+            if self._taking_part is None or number in self._taking_part:
+                yield client
 
     async def _end(self, phases: "asyncio.Task[None]") -> None:
         """Nothing of the run is left."""
@@ -256,8 +274,6 @@ class _Run:
         )
 
     def _log(self) -> list[tuple[str, dict[str, Any]]]:
-        from raftkv_chaos.sim.translation import Log
-
         log = Log()
         committed = self._cluster.invariants.committed
         log.read(committed[index] for index in sorted(committed))

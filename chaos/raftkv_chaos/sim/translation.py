@@ -56,7 +56,7 @@ def row(key_value: kv.KeyValue) -> tuple[str, str, int, int, int, int]:
 # --- requests out ------------------------------------------------------------------------------------------------------
 
 
-def message(f: str, fields: Fields) -> Message:
+def message(f: str, fields: Fields) -> Message:  # noqa: PLR0911 (one for each kind of request)
     """The request that has these fields."""
     match f:
         case "range":
@@ -90,7 +90,8 @@ def message(f: str, fields: Fields) -> Message:
 def _compare(key: str, target: str, result: str, operand: Any) -> rpc.Compare:
     number, field = _TARGET_NUMBERS[target]
     value = data(operand) if target == "value" else operand
-    return rpc.Compare(key=data(key), target=number, result=_RESULT_NUMBERS[result], **{field: value})
+    operands: dict[str, Any] = {field: value}
+    return rpc.Compare(key=data(key), target=number, result=_RESULT_NUMBERS[result], **operands)
 
 
 def _operation(f: str, fields: Fields) -> rpc.RequestOp:
@@ -119,20 +120,21 @@ def answer(f: str, response: Any) -> Fields:
 
 
 def _inner(f: str, response: Any) -> Fields:
+    told: Fields = {}
     match f:
         case "range":
             rows = tuple(row(each) for each in response.kvs)
-            return {"kvs": rows, "count": response.count, "more": response.more}
-        case "put":
-            return {"prev": row(response.prev_kv)} if response.HasField("prev_kv") else {}
+            told = {"kvs": rows, "count": response.count, "more": response.more}
+        case "put" if response.HasField("prev_kv"):
+            told = {"prev": row(response.prev_kv)}
         case "delete":
             before = {"prev": tuple(row(each) for each in response.prev_kvs)} if response.prev_kvs else {}
-            return {"deleted": response.deleted, **before}
+            told = {"deleted": response.deleted, **before}
         case "txn":
-            return {"succeeded": response.succeeded, "responses": tuple(_answers(response.responses))}
+            told = {"succeeded": response.succeeded, "responses": tuple(_answers(response.responses))}
         case "lease_grant":
-            return {"id": response.ID, "ttl": response.TTL}
-    return {}
+            told = {"id": response.ID, "ttl": response.TTL}
+    return told
 
 
 _NESTED = {

@@ -1,6 +1,7 @@
 """Clients with leases: they make one, hang keys on it, keep it alive for a while, look at it, and leave it to its end."""
 
 import asyncio
+from typing import Any
 
 from raftkv.errors import RequestError
 from raftkv.pb import rpc
@@ -25,7 +26,8 @@ async def renew(caller: Caller, machine: Machine, lease: int, patience_s: float)
     stream = Stream(caller, life, KEEP_ALIVE, lambda message: None if told.done() else told.set_result(message))
     stream.ask(rpc.LeaseKeepAliveRequest(ID=lease))
     try:
-        await asyncio.wait([told, stream.ended], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [told, stream.ended]
+        await asyncio.wait(either, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         if not told.done():
             raise UnknownOutcomeError("no answer")
         return rpc.LeaseKeepAliveResponse.FromString(told.result()).TTL
