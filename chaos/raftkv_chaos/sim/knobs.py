@@ -90,7 +90,7 @@ class Setup:
 
 def draw_setup(seed: int, *, kinds: Sequence[str] = KINDS, nodes: int | None = None, duration_s: float = DURATION_S) -> Setup:
     """What a seed stands for."""
-    dice = Random(f"raftkv-chaos {seed}")  # noqa: S311 (a simulation)
+    dice = Random(f"raftkv-chaos {seed}")
     count = nodes or dice.choice((1, 2, 3, 3, 3, 3, 3, 4, 5, 5))
     tick_s, election_ticks = dice.choice(((0.1, 10), (0.03, 9), (0.1, 5), (0.05, 10)))
     knobs, newer = (_draw_knobs(dice, tick_s, election_ticks) for _ in range(2))
