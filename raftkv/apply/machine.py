@@ -46,7 +46,17 @@ _VERSION_ROW = b"cluster_version"
 _DOWNGRADE_ROW = b"downgrade"
 _applied = Struct(">QQ")
 
-_KEY_REQUESTS = {"put", "delete_range", "txn", "compact", "lease_grant", "lease_revoke", "expire_leases", "update", "rendezvous"}
+_KEY_REQUESTS = {
+    "put",
+    "delete_range",
+    "txn",
+    "compact",
+    "lease_grant",
+    "lease_revoke",
+    "expire_leases",
+    "update",
+    "rendezvous",
+}
 """The commands that alarms may forbid."""
 _NEED_SPACE = {"put", "lease_grant", "update"}
 
@@ -93,9 +103,7 @@ class StateMachine:
             "alarm": self._alarm,
             "lease_grant": self.leases.grant,
             "lease_revoke": lambda request: begin(self._with_deaths(self.leases.revoke(request), (request.ID,))),
-            "expire_leases": lambda request: begin(
-                self._with_deaths(self.leases.expire(request, self._term), request.ids)
-            ),
+            "expire_leases": lambda request: begin(self._with_deaths(self.leases.expire(request, self._term), request.ids)),
             "checkpoint_leases": lambda request: self.leases.checkpoint(request, self._term),
             "set_member": self._set_member,
             "change_member": self._change_member,

@@ -194,9 +194,8 @@ class Incoming:
         self._done = self._loop.create_future()
         patience = self._loop.call_later(INSTALL_PATIENCE_S, self._refuse)
         try:
-            if not self._arrived(
-                message
-            ):  # of a leader that was deposed, or no longer needed: the next one must not wait for it
+            # It may be of a leader that was deposed, or no longer needed: the next one must not wait for it.
+            if not self._arrived(message):
                 raise PeerError("this node does not need the snapshot")
             await self._done
         finally:
