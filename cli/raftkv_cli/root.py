@@ -45,6 +45,7 @@ COMMANDS = {
     "user": Lazy("raftkv_cli.user:user", "Manage users, and the roles that they have."),
     "role": Lazy("raftkv_cli.role:role", "Manage roles: what users may read and write."),
     "check": Lazy("raftkv_cli.check:check", "Check properties of the cluster, by writing to it."),
+    "store": Lazy("raftkv_cli.store:store", "Serve TCPStore, PyTorch's key-value store, from the cluster."),
     "serve": Lazy("raftkv_cli.serve:serve", "Run one node of a cluster."),
     "dev": Lazy("raftkv_cli.dev:dev", "Run a small cluster on this machine."),
     "completion": Lazy("raftkv_cli.completion:completion", "Print a completion script for a shell."),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, wraps
+from math import inf
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -31,8 +32,8 @@ class Session:
 
     settings: Settings
 
-    def client(self, *endpoints: str) -> "Client":
-        """A client of these endpoints, or of all that the options name."""
+    def client(self, *endpoints: str, lasting: bool = False) -> "Client":
+        """A client of these endpoints, or of all that the options name. `lasting`: it outlives any trouble of the cluster."""
         from raftkv.client import Client  # noqa: PLC0415 - see the head of the module
 
         settings = self.settings
@@ -46,12 +47,12 @@ class Session:
         user, password = _identity(settings)
         return Client(
             list(endpoints) or settings.endpoint_list(),
-            timeout=settings.command_timeout,
+            timeout=inf if lasting else settings.command_timeout,
             dial_timeout=settings.dial_timeout,
             user=user,
             password=password,
             tls=_tls_of(settings) if wants_tls else None,
-            wait_for_ready=False,  # who sits at a terminal wants to know at once that nobody listens
+            wait_for_ready=lasting,  # who sits at a terminal wants to know at once that nobody listens
         )
 
     def tls_context(self) -> "SSLContext":

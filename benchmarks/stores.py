@@ -1,0 +1,133 @@
+"""TCPStore at an endpoint of raftkv beside torch's own server, by torch's own client: `python -m benchmarks.stores` (needs torch).
+
+Clients are threads of a few processes, for torch's client gives up the interpreter's lock while it waits. Each operation that
+has an answer is timed; `set` has none, so each is followed by a `check` of its key, which is answered when the set is done.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+
+from raftkv.clock import SystemClock
+from tests.harness.raftkv import RaftkvCluster
+from tests.torch.endpoint import endpoint
+
+PROCESSES = 4
+TIMEOUT = timedelta(seconds=60)
+CLOCK = SystemClock()
+
+Operation = Callable[[Any, int, int], None]
+
+
+def _set(store: Any, client: int, step: int) -> None:
+    store.set(f"{client}/{step}", "x" * 64)
+    store.check([f"{client}/{step}"])
+
+
+def _get(store: Any, client: int, step: int) -> None:
+    if not step:
+        store.set(f"{client}/0", "x" * 64)
+    store.get(f"{client}/0")
+
+
+def _add(store: Any, client: int, step: int) -> None:
+    del client, step
+    store.add("sum", 1)
+
+
+def _wait(store: Any, client: int, step: int) -> None:
+    """Each waits for what its partner sets: a hand-over there and one back."""
+    partner = client ^ 1
+    if client < partner:
+        store.set(f"there/{client}/{step}", "")
+        store.wait([f"back/{partner}/{step}"])
+    else:
+        store.wait([f"there/{partner}/{step}"])
+        store.set(f"back/{client}/{step}", "")
+
+
+OPERATIONS: dict[str, Operation] = {"set": _set, "get": _get, "add": _add, "wait": _wait}
+
+
+def _client(port: int, client: int, operation: str, count: int, seen: list[float]) -> None:
+    store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=TIMEOUT, wait_for_workers=False)
+    work = OPERATIONS[operation]
+    for step in range(count):
+        begun = CLOCK.now()
+        work(store, client, step)
+        seen.append(CLOCK.now() - begun)
+
+
+def _process(port: int, clients: list[int], operation: str, count: int, results: Any) -> None:
+    seen: list[float] = []
+    threads = [threading.Thread(target=_client, args=(port, client, operation, count, seen)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put(seen)
+
+
+def measure(port: int, operation: str, clients: int, count: int) -> tuple[float, float, float]:
+    """Operations in a second, and the median and 99th percentile of their times, in milliseconds."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    parts = [list(range(number * 2, clients, PROCESSES * 2)) for number in range(PROCESSES)]
+    parts = [[client for first in part for client in (first, first + 1)] for part in parts]
+    processes = [context.Process(target=_process, args=(port, part, operation, count, results)) for part in parts]
+    for process in processes:
+        process.start()
+    times = sorted(each for _ in processes for each in results.get())
+    for process in processes:
+        process.join()
+    rate = clients / statistics.fmean(times)  # each client has one operation under way, always
+    return rate, 1000 * times[len(times) // 2], 1000 * times[len(times) * 99 // 100]
+
+
+@contextmanager
+def own_server(_name: str) -> Iterator[int]:
+    """Torch's, in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    port, end = context.SimpleQueue(), context.Event()
+    process = context.Process(target=_serve, args=(port, end))
+    process.start()
+    yield port.get()
+    end.set()
+    process.join()
+
+
+def _serve(port: Any, end: Any) -> None:
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
+    port.put(store.port)
+    end.wait()
+
+
+def main() -> None:
+    """Prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--count", type=int, default=100, help="operations of each client")
+    options = parser.parse_args()
+    print(f"{options.clients} clients, {options.count} operations each, {os.cpu_count()} CPUs; raftkv: 3 nodes, 1 endpoint")
+    print(f"{'':6}{'torch /s':>10}{'p50 ms':>9}{'p99 ms':>9}{'raftkv /s':>11}{'p50 ms':>9}{'p99 ms':>9}")
+    with tempfile.TemporaryDirectory() as folder, RaftkvCluster(Path(folder), size=3) as cluster:
+        for name in OPERATIONS:
+            row: list[float] = []
+            for serve in (own_server, lambda job: endpoint(",".join(cluster.endpoints), job)):
+                with serve(name) as port:
+                    row += measure(port, name, options.clients, options.count)
+            print(f"{name:6}{row[0]:10.0f}{row[1]:9.2f}{row[2]:9.2f}{row[3]:11.0f}{row[4]:9.2f}{row[5]:9.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What lives on the client's loop while blocking code goes on: an async context manager, entered and left from any thread."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from raftkv.client import Client, TLSConfig
+from raftkv.client.loop_thread import LoopThread, loop_thread
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the cluster is reached."""
+
+    endpoints: str = "127.0.0.1:2379"
+    """`host:port`, several with commas."""
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    tls: TLSConfig | None = None
+
+    def client(self) -> Client:
+        """A client that never gives up: who waits here has no way to try again."""
+        return Client(self.endpoints, timeout=math.inf, user=self.user, password=self.password, tls=self.tls)
+
+
+class Resident(Generic[T]):
+    """Enters what `make` makes, on the client's loop, and keeps it until `close`."""
+
+    def __init__(self, make: Callable[[], AbstractAsyncContextManager[T]], name: str) -> None:
+        self._make = make
+        self._name = name
+        self._loop: LoopThread = loop_thread()
+        self._entered: Future[T] = Future()
+        self._ended: Future[None] = Future()
+        self._leave: asyncio.Event
+        self._task: asyncio.Task[None]
+        self._loop.run(self._start())
+        self.value: T = self._entered.result()
+        """What it was entered as."""
+
+    @property
+    def loop(self) -> LoopThread:
+        """Where it lives."""
+        return self._loop
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why it ended, where nobody closed it."""
+        return self._ended.exception() if self._ended.done() else None
+
+    def close(self) -> None:
+        """Leaves it; idempotent."""
+        if not self._ended.done():
+            self._loop.run(self._stop())
+
+    async def _start(self) -> None:
+        self._leave = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._live(), name=self._name)
+        begun: set[asyncio.Future[Any]] = {self._task, asyncio.wrap_future(self._entered)}
+        await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _stop(self) -> None:
+        self._leave.set()
+        await asyncio.wait({self._task})
+
+    async def _live(self) -> None:
+        try:
+            async with self._make() as value:
+                self._entered.set_result(value)
+                await self._leave.wait()
+        except BaseException as error:
+            self._ended.set_exception(error)
+            if not self._entered.done():
+                self._entered.set_exception(error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        else:
+            self._ended.set_result(None)
+
+
+@asynccontextmanager
+async def with_client(access: Access, make: Callable[[Client], AbstractAsyncContextManager[T]]) -> AsyncIterator[T]:
+    """What `make` makes of a client, and a client for it alone."""
+    async with access.client() as client, make(client) as value:
+        yield value

@@ -1,0 +1,208 @@
+"""torchrun's rendezvous over the cluster: `torchrun --rdzv-backend raftkv --rdzv-endpoint h1:2379,h2:2379,h3:2379`.
+
+next_rendezvous   joins, waits for the world, and starts this node's endpoint of the round's store
+num_nodes_waiting how the job stands, as the cluster has pushed it: the agent asks ten times a second, and nobody is asked
+shutdown          this node is done, or the job has failed; the signal that ends an agent says neither, so the node just leaves
+
+A round that has ended for this node counts as a node that waits: that is how an agent learns that it is to restart its workers.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from torch.distributed.elastic.rendezvous import (
+    RendezvousClosedError,
+    RendezvousConnectionError,
+    RendezvousGracefulExitError,
+    RendezvousHandler,
+    RendezvousInfo,
+    RendezvousParameters,
+    RendezvousStateError,
+    RendezvousStoreInfo,
+    RendezvousTimeoutError,
+)
+
+from raftkv import errors
+from raftkv.client import Client, TLSConfig
+from raftkv.client.rendezvous import Participant
+from raftkv.errors import JobClosedError, NodeExcludedError, RaftKVError
+from raftkv.pb import rendezvous as pb
+from raftkv.tcpstore import Namespace
+from raftkv.torch.background import Access, Resident, with_client
+from raftkv.torch.server import StoreServer
+from raftkv.torch.store import Store
+
+BACKEND = "raftkv"
+JOIN_TIMEOUT_S = 600
+LAST_CALL_S = 30
+TTL_S = 10
+STORE_TTL_S = 120
+LOCAL = "127.0.0.1"
+
+
+def create_handler(parameters: RendezvousParameters) -> "RaftkvRendezvous":
+    """A handler as torchrun's options ask for it; docs/torch.md lists what --rdzv-conf knows."""
+    tls = _tls(parameters)
+    access = Access(parameters.endpoint, parameters.get("user"), parameters.get("password", ""), tls)
+    return RaftkvRendezvous(parameters, access)
+
+
+class RaftkvRendezvous(RendezvousHandler):
+    """One agent's part in a job."""
+
+    def __init__(self, parameters: RendezvousParameters, access: Access) -> None:
+        self._job: str = parameters.run_id
+        self._access = access
+        self._join_timeout_s = float(parameters.get("join_timeout", JOIN_TIMEOUT_S))
+        self._store_ttl_s = int(parameters.get("store_ttl", STORE_TTL_S))
+        self._make: Callable[[Client], Any] = lambda client: _participant(client, parameters)
+        self._resident: Resident[Participant] | None = None
+        self._server: StoreServer | None = None
+        self._store: Store | None = None
+
+    def get_backend(self) -> str:
+        return BACKEND
+
+    @property
+    def use_agent_store(self) -> bool:
+        """Workers find the store at MASTER_ADDR and MASTER_PORT: nobody of them is to serve it."""
+        return True
+
+    def next_rendezvous(self) -> RendezvousInfo:
+        self._close_store()
+        with _translated():
+            participant = self._participant()
+            world = self._run(participant.next_round(timeout=self._join_timeout_s))
+            namespace = Namespace(self._job, f"{world.number}.{world.token}", self._store_ttl_s)
+            self._store = Store(self._access, namespace)
+            self._server = StoreServer(self._access, namespace, host=LOCAL)
+        address = RendezvousStoreInfo(self._server.host, self._server.port)
+        return RendezvousInfo(self._store, world.rank, world.world_size, address)
+
+    def is_closed(self) -> bool:
+        standing = self._standing()
+        return standing is not None and standing.phase == pb.CLOSED
+
+    def set_closed(self) -> None:
+        with _translated():
+            self._run(self._end_job())
+
+    def num_nodes_waiting(self) -> int:
+        standing = self._standing()
+        world = None if self._resident is None else self._resident.value.round
+        if standing is None or world is None or standing.phase == pb.CLOSED:
+            return 0
+        waiting: int = standing.waiting
+        return waiting if standing.token == world.token else max(1, waiting)
+
+    def get_run_id(self) -> str:
+        return self._job
+
+    def shutdown(self) -> bool:
+        failure = sys.exc_info()[1]  # torch calls this from a `finally`: what ends the agent, if anything does
+        try:
+            if self._resident is not None:
+                self._run(self._report(failure))
+        except RaftKVError:
+            return False  # the lease says the rest
+        finally:
+            self._close_store()
+            if self._resident is not None:
+                self._resident.close()
+        return True
+
+    # --- inside
+
+    async def _report(self, failure: BaseException | None) -> None:
+        participant = self._participant()
+        if participant.round is None or self.is_closed():
+            return
+        if failure is None:
+            await participant.succeed()
+        else:
+            await participant.fail(_reason(failure), fatal=True)
+
+    async def _end_job(self) -> None:
+        async with self._access.client() as client:
+            await client.rendezvous(self._job).close("closed by an agent")
+
+    def _participant(self) -> Participant:
+        if self._resident is None:
+            self._resident = Resident(lambda: with_client(self._access, self._make), f"agent of {self._job}")
+        return self._resident.value
+
+    def _run(self, work: Any) -> Any:
+        self._participant()
+        assert self._resident is not None
+        return self._resident.loop.run(work)
+
+    def _standing(self) -> pb.Standing | None:
+        return None if self._resident is None else self._resident.value.standing
+
+    def _close_store(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+@asynccontextmanager
+async def _participant(client: Client, parameters: RendezvousParameters) -> AsyncIterator[Participant]:
+    address = parameters.local_addr or socket.getfqdn()
+    segments = [segment for segment in parameters.get("segments", "").split("/") if segment]
+    participant = client.rendezvous(parameters.run_id).participant(
+        parameters.get("node") or f"{address}-{os.getpid()}",
+        job_settings(parameters),
+        address=address,
+        segments=segments,
+        slot=int(parameters.get("slot", 0)),
+        ttl=int(parameters.get("ttl", TTL_S)),
+    )
+    async with participant:
+        yield participant
+
+
+def job_settings(parameters: RendezvousParameters) -> pb.JobSettings:
+    """What a job is begun with; times are in seconds, as everywhere in --rdzv-conf."""
+    return pb.JobSettings(
+        min_nodes=parameters.min_nodes,
+        max_nodes=parameters.max_nodes,
+        last_call_ms=round(1000 * float(parameters.get("last_call_timeout", LAST_CALL_S))),
+        gather_timeout_ms=round(1000 * float(parameters.get("gather_timeout", 0))),
+        max_restarts=int(parameters.get("max_restarts", 0)),
+        max_rounds_without_progress=int(parameters.get("max_rounds_without_progress", 0)),
+        max_node_failures=int(parameters.get("max_node_failures", 0)),
+        cool_down_ms=round(1000 * float(parameters.get("cool_down", 0))),
+        rank_order=str(parameters.get("rank_order", "stable")).upper(),
+    )
+
+
+def _tls(parameters: RendezvousParameters) -> TLSConfig | None:
+    files = {name: parameters.get(name) for name in ("ca_file", "cert_file", "key_file")}
+    return TLSConfig(**files) if any(files.values()) else None
+
+
+def _reason(failure: BaseException) -> str:
+    return f"{type(failure).__name__}: {failure}".strip().splitlines()[0]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Our errors as those that an agent knows."""
+    try:
+        yield
+    except JobClosedError as error:
+        kind = RendezvousGracefulExitError if error.outcome == "SUCCEEDED" else RendezvousClosedError
+        raise kind(str(error)) from error
+    except errors.RendezvousTimeoutError as error:
+        raise RendezvousTimeoutError(str(error)) from error
+    except NodeExcludedError as error:
+        raise RendezvousStateError(str(error)) from error
+    except RaftKVError as error:
+        raise RendezvousConnectionError(str(error)) from error
