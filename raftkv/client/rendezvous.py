@@ -335,7 +335,9 @@ class Participant:
             RoundOverError: The world is over.
         """
         token = 0 if self.round is None else self.round.token
-        await wait_at_barrier(self._calls, _barrier_request(self._join.job, self.node, name, token=token, nodes=nodes, timeout=timeout))
+        await wait_at_barrier(
+            self._calls, _barrier_request(self._join.job, self.node, name, token=token, nodes=nodes, timeout=timeout)
+        )
 
     async def announce(self, step: int, location: str, data: str = "") -> None:
         """Says that this node's part of a checkpoint is saved. Raises RoundOverError."""
