@@ -32,6 +32,7 @@ from raftkv.http2.server import GrpcServer
 from raftkv.metrics.calls import CallCounts
 from raftkv.metrics.certificates import Certificates
 from raftkv.metrics.health import HealthCounts
+from raftkv.metrics.jobs import JobTimes
 from raftkv.metrics.loop_lag import LoopLag
 from raftkv.metrics.node import NodeMetrics
 from raftkv.metrics.sources import Sources
@@ -151,14 +152,18 @@ class _Daemon:
                 asyncio.get_running_loop(),
                 LeaseSettings(election_timeout_s=self._config.election_timeout / 1000),
             )
+            job_times = JobTimes(lambda: replica.machine.rendezvous.jobs)
             probes = PeerProbes(replica, self._clock, unix_time, __version__)
-            server, gateway = self._servers(replica, health, engine, peers, lag, proofs=proofs, leases=leases, probes=probes)
+            server, gateway = self._servers(
+                replica, health, engine, peers, lag, proofs=proofs, leases=leases, probes=probes, job_times=job_times
+            )
             replica.turn_ended = server.flush
             try:
                 leases.start()
                 jobs.start()
                 await self._start(replica, peers, server)
                 lag.start()
+                job_times.start()
                 duties = [tasks.create_task(duty) for duty in self._duties(replica, probes)]
                 await asyncio.wait([asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
                 log.info("stopping")
@@ -168,6 +173,7 @@ class _Daemon:
                 await self._leave(replica, server, gateway)
             finally:
                 lag.stop()
+                job_times.stop()
                 leases.stop()
                 jobs.stop()
                 proofs.passwords.stop()
@@ -231,6 +237,7 @@ class _Daemon:
         proofs: Authentication,
         leases: LeaseKeeper,
         probes: PeerProbes,
+        job_times: JobTimes,
     ) -> tuple[GrpcServer, Gateway]:
         """Two protocols on the clients' ports."""
         config = self._config
@@ -250,6 +257,7 @@ class _Daemon:
             certificates=Certificates(certificate_files(config)),
             lag=lag,
             leases=leases,
+            job_times=job_times,
             size_on_disk=engine.size,
             open_views=lambda: engine.open_views,
             quota_bytes=config.quota_bytes,

@@ -3,8 +3,8 @@
 Everything is read when Prometheus asks, and on a thread beside the event loop: each number on its own, so two of them may
 be a moment apart. What is read is replaced as a whole or only ever counts up.
 
-No label has a value that a client chooses: keys, users and lease ids never become series. There are labels for methods, status
-codes, members, alarms and health checks, all of which are few.
+Hardly any label has a value that a client chooses: keys, users and lease ids never become series, and names of jobs only up to a
+hundred. The others are methods, status codes, members, alarms and health checks, all of which are few.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from raftkv.metrics.jobs import job_samples
 from raftkv.metrics.network import network_samples
 from raftkv.metrics.samples import histogram_metric, info
 from raftkv.metrics.sources import Sources
@@ -46,6 +47,7 @@ class NodeMetrics(Collector):
         yield from self._disk()
         yield from state_samples(sources)
         yield from network_samples(sources)
+        yield from job_samples(sources.replica.machine.rendezvous.jobs, sources.job_times)
         yield from sources.calls.samples()
         yield from sources.health.samples()
         yield from sources.certificates.samples()

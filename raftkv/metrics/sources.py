@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from raftkv.metrics.calls import CallCounts
 from raftkv.metrics.certificates import Certificates
 from raftkv.metrics.health import HealthCounts
+from raftkv.metrics.jobs import JobTimes
 from raftkv.metrics.loop_lag import LoopLag
 from raftkv.peer.tcp import TcpPeers
 from raftkv.server.lease_keeper import LeaseKeeper
@@ -25,6 +26,7 @@ class Sources:
     certificates: Certificates
     lag: LoopLag
     leases: LeaseKeeper
+    job_times: JobTimes
     size_on_disk: Callable[[], int]
     open_views: Callable[[], int]
     """How many frozen states of the disk are being read."""
