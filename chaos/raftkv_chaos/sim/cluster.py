@@ -184,6 +184,11 @@ class Cluster:
         lives = [machine.life for machine in self.up()]
         return sorted({life.raft.membership.voters for life in lives if life is not None and life.raft.membership.voters})
 
+    def changing(self) -> bool:
+        """Whether a node that runs knows of a change of the members that is not settled."""
+        lives = [machine.life for machine in self.up()]
+        return any(life.replica._changes.waiting or life.raft.status().pending_membership for life in lives if life is not None)
+
     def may_damage(self, number: int) -> bool:
         """Whether this machine's disk may be lost for good: a majority of the voters keeps theirs."""
         damaged = {machine.member_id for machine in self.machines.values() if machine.damaged or machine.number in self._doomed}
@@ -192,7 +197,7 @@ class Cluster:
 
     def damage(self, number: int, decay: Callable[[Machine], bool]) -> None:
         """Lets a disk rot, if the cluster can survive it."""
-        if self.machines[number].retired or not self.may_damage(number):
+        if self.machines[number].retired or self._tasks or self.changing() or not self.may_damage(number):
             return
         if decay(self.machines[number]):
             self._doomed.add(number)
@@ -231,8 +236,9 @@ class Cluster:
 
     async def _remove(self, number: int, *, replace: bool) -> None:
         machine = self.machines[number]
-        voters = self.memberships()
-        if replace or all(len(each) > 2 for each in voters):
+        if self._doomed and number not in self._doomed:
+            return  # of those who are left too many might have lost their disks
+        if replace or all(len(each) > 2 for each in self.memberships()):
             if replace:
                 await self._add(learner=False)
             await self._change(ChangeMember.REMOVE, Member(ID=machine.member_id))

@@ -62,7 +62,7 @@ class Convergence:
         """Nobody waits for a change of the members: whose quorum counts must be known before one is drawn."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CHANGES_S):
-                while any(_changing(machine) for machine in self._cluster.up()):  # noqa: ASYNC110 (virtual time passes)
+                while self._cluster.changing():  # noqa: ASYNC110 (virtual time passes)
                     await asyncio.sleep(LOOK_S)
 
     async def all(self) -> None:
@@ -161,12 +161,6 @@ class Convergence:
         hashes = {machine.number: state_hash(machine) for machine in machines}
         if len(set(hashes.values())) > 1:
             raise ViolationError("state hash", f"equal logs, but states {hashes}")
-
-
-def _changing(machine: Machine) -> bool:
-    """Whether this node knows of a change of the members that is not settled."""
-    assert machine.life is not None, "only of a node that runs"
-    return machine.life.replica._changes.waiting or machine.raft.status().pending_membership
 
 
 def state_hash(machine: Machine) -> int:
