@@ -39,3 +39,10 @@ def test_group_of_one_over_the_store(endpoints: str) -> None:
     dist.destroy_process_group()
     store.close()
     assert value.item() == 1.0
+
+
+def test_group_of_one_by_its_address(endpoints: str) -> None:
+    dist.init_process_group("gloo", init_method=f"raftkv://{endpoints}/by%20address?rank=0&world_size=1")
+    assert dist.get_world_size() == 1
+    dist.barrier()
+    dist.destroy_process_group()
