@@ -19,6 +19,10 @@ EXIT_S = 15.0
 class Growing(RaftkvCluster):
     """A cluster to which nodes are added while it runs."""
 
+    def start(self) -> None:
+        super().start()
+        self.started = {node.name for node in self.nodes}
+
     def join(self, number: int, *, learner: bool = False) -> Node:
         """Adds a member and starts it, and waits until it serves."""
         node = self._node(number, self.directory)
@@ -28,6 +32,7 @@ class Growing(RaftkvCluster):
         command = [argument for argument in self._command(node) if not argument.startswith("--initial-cluster-state")]
         node.process = Process(node.name, [*command, "--initial-cluster-state=existing"], log=node.log)
         node.start()
+        self.started.add(node.name)
         self.wait_until(lambda: self._has_all(node), f"{node.name} has caught up", watched=node)
         return node
 
@@ -77,7 +82,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         count = 0
         while not self.stopped.is_set():
-            nodes = [node for node in self._cluster.nodes if node.process.running]
+            nodes = [node for node in self._cluster.nodes if node.name in self._cluster.started and node.process.running]
             key = b"key%d" % count
             count += 1
             answer = nodes[count % len(nodes)].caller.call(rpc.PutRequest(key=key, value=b"v" * 100), timeout_s=3.0, wait=False)
