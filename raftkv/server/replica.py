@@ -128,13 +128,21 @@ class Replica:
             failed=self.fail,
         )
         self._applier = Applier(
-            parts.machine, parts.overlay, self._proposals, parts.clock, node_id=settings.node_id, answer=self._answer,
-            changed=self.watches.add, measured=self.measured,
+            parts.machine,
+            parts.overlay,
+            self._proposals,
+            parts.clock,
+            node_id=settings.node_id,
+            answer=self._answer,
+            changed=self.watches.add,
+            measured=self.measured,
         )
         self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
         self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived)
-        self.upkeep = Upkeep(parts.engine, parts.storage, loop, flush=self._writer.flush, clock=parts.clock, measured=self.measured)
+        self.upkeep = Upkeep(
+            parts.engine, parts.storage, loop, flush=self._writer.flush, clock=parts.clock, measured=self.measured
+        )
         """Copies of everything, and room on the disk."""
         self._overlay = parts.overlay
         self._compacted_at = parts.log.start[0]
