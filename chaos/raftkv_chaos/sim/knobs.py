@@ -126,7 +126,7 @@ def _draw_knobs(dice: Random, tick_s: float, election_ticks: int) -> Knobs:
 def _draw_traffic(dice: Random) -> Traffic:
     return Traffic(
         keys=dice.choice((1, 3, 6, 12)),
-        think_s=dice.choice((0.03, 0.06, 0.15)),
+        think_s=dice.choice((0.05, 0.1, 0.25)),
         key_clients=dice.randint(2, 4),
         appenders=dice.randint(0, 2),
         watchers=dice.randint(1, 2),

@@ -7,6 +7,7 @@ is simulated runs in callbacks and tasks alone. A loop on which nothing can ever
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from heapq import heappop
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ class DeadlockError(RuntimeError):
 
 
 class _NoSelector(selectors.BaseSelector):
-    """Waiting for sockets means letting time pass. The loop's own wake-up pipe is registered, and never rings."""
+    """There are no sockets. The loop's own wake-up pipe is registered, and never rings."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -31,10 +32,7 @@ class _NoSelector(selectors.BaseSelector):
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         return self._keys.pop(fileobj)
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise DeadlockError("nothing can happen any more")
-        self.elapsed += max(timeout, 0.0)
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:  # noqa: ARG002 (there are none)
         return []
 
     def get_map(self) -> dict[Any, selectors.SelectorKey]:
@@ -50,6 +48,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.elapsed
+
+    def _run_once(self) -> None:
+        """As the loop above it, without what only sockets need, which would be a fifth of everything."""
+        loop: Any = self  # what stands in the base class is not in its stubs
+        ready, scheduled, virtual = loop._ready, loop._scheduled, self._virtual
+        if not ready:
+            while scheduled and scheduled[0]._cancelled:
+                loop._timer_cancelled_count -= 1
+                heappop(scheduled)._scheduled = False
+            if scheduled:
+                virtual.elapsed = max(virtual.elapsed, scheduled[0].when())
+            elif not loop._stopping:
+                raise DeadlockError("nothing can happen any more")
+        while scheduled and scheduled[0].when() <= virtual.elapsed:
+            handle = heappop(scheduled)
+            handle._scheduled = False
+            if handle._cancelled:
+                loop._timer_cancelled_count -= 1
+            else:
+                ready.append(handle)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
 
 class LoopClock:

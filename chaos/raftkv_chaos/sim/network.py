@@ -12,6 +12,7 @@ import random
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
+from struct import Struct
 from typing import Protocol
 
 from raftkv.errors import PeerError, RaftKVError, StorageError
@@ -27,6 +28,7 @@ REACH_S = (0.0002, 0.002)
 BREAKS_AFTER_S = 5.0
 """A stream over a link that is cut breaks after so long."""
 LOOK_S = 0.1
+_moment = Struct("<dqq")
 INSTANT_S = 1e-9
 """What comes later on one connection is later by so much: timers of the same moment have no order."""
 
@@ -179,7 +181,7 @@ class SimNetwork:
         station = self._stations.get(target)
         if station is None or link in self._cuts:
             return
-        self.trace = zlib.crc32(frame, zlib.crc32(f"{self._loop.time():.9f} {link}".encode(), self.trace))
+        self.trace = zlib.crc32(frame, zlib.crc32(_moment.pack(self._loop.time(), *link), self.trace))
         self.delivered += 1
         station.time.call_soon(self._deliver, station, frame)
 
