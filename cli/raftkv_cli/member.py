@@ -4,6 +4,7 @@ import click
 
 from raftkv_cli.command import Group
 from raftkv_cli.formats.members import Added, Changed
+from raftkv_cli.parameter_types import DURATION
 from raftkv_cli.session import Session, with_session
 
 
@@ -63,6 +64,25 @@ def member_add(session: Session, /, *, name: str, peer_urls: str, learner: bool)
     """
     urls = peer_urls.split(",")
     session.show(Added(name, session.call(lambda client: client.member_add(urls, learner=learner))))
+
+
+@member.command(
+    "watch",
+    examples="""
+    raftkv member watch
+    raftkv member watch --interval 5s
+    """,
+)
+@click.option("--interval", type=DURATION, default="1s", show_default=True, help="Between two looks.")
+@click.option("--changes", type=click.IntRange(1), help="End after so many changes; else at Ctrl-C.")
+@with_session
+def member_watch(session: Session, /, *, interval: float, changes: int | None) -> None:
+    """Print who comes, goes, leads and falls silent, as it happens."""
+    import asyncio  # noqa: PLC0415 - beside the next one
+
+    from raftkv_cli.member_watch import follow  # noqa: PLC0415 - it takes a while to load
+
+    asyncio.run(follow(session, interval, changes))
 
 
 @member.command("promote", examples="raftkv member promote 8e9e05c52164694d")

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +13,9 @@ import click
 from raftkv.config import parse_cluster, parse_urls
 from raftkv.errors import SnapshotFileError
 from raftkv_cli.command import Group
-from raftkv_cli.formats import go
 from raftkv_cli.formats.snapshots import SnapshotStatus
+from raftkv_cli.progress import ProgressBar
 from raftkv_cli.session import Session, with_session
-
-REPORT_EVERY_BYTES = 64 * 1024 * 1024
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -54,13 +52,13 @@ async def _save(session: Session, path: Path) -> None:
 
 async def _download(session: Session, file: BinaryIO) -> None:
     digest, last = hashlib.sha256(), b""
-    report = progress("received")
     async with session.client() as client:
-        async for piece in client.snapshot():
-            digest.update(last)
-            last = piece.blob
-            file.write(last)
-            report(file.tell(), file.tell() + piece.remaining_bytes)
+        with _progress("received") as report:
+            async for piece in client.snapshot():
+                digest.update(last)
+                last = piece.blob
+                file.write(last)
+                report(file.tell(), file.tell() + piece.remaining_bytes)
     if last != digest.digest():
         raise SnapshotFileError("the snapshot was damaged on its way, or broke off: its checksum does not match")
 
@@ -79,7 +77,8 @@ def status(session: Session, /, *, file: Path) -> None:
     """
     from raftkv.server.restore import inspect  # noqa: PLC0415 - it loads the database
 
-    found = inspect(file, progress("checked"))
+    with _progress("checked") as report:
+        found = inspect(file, report)
     session.show(SnapshotStatus(found.checksum, found.revision, found.keys, found.size))
 
 
@@ -132,18 +131,13 @@ def restore(
         mark_compacted=mark_compacted,
     )
     directory = data_dir if data_dir is not None else Path(f"{name}.raftkv")
-    identity = restore_file(file, directory, new, progress("restored"), check=not skip_hash_check)
+    with _progress("restored") as report:
+        identity = restore_file(file, directory, new, report, check=not skip_hash_check)
     click.echo(f"Restored {file} to {directory}: member {identity.node_id:x} of cluster {identity.cluster_id:x}")
 
 
-def progress(what: str) -> Callable[[int, int], None]:
-    """Says on a terminal, now and then, how far long work is."""
-    shown = 0
-
-    def report(done: int, total: int) -> None:
-        nonlocal shown
-        if done - shown >= REPORT_EVERY_BYTES and sys.stderr.isatty():
-            shown = done
-            click.echo(f"{what} {go.size(done)} of about {go.size(total)}", err=True)
-
-    return report
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Says on a terminal how many bytes are done, of about how many."""
+    with ProgressBar(what, as_bytes=True) as bar:
+        yield lambda done, total: bar.show(what, done, total)
