@@ -57,7 +57,9 @@ class Session:
 
     def tls_context(self) -> "SSLContext":
         """What an https:// address is to be trusted by, for what is asked past the client."""
-        return _tls_of(self.settings).context()
+        context = _tls_of(self.settings).context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def call(self, ask: "Callable[[Client], Coroutine[Any, Any, T]]") -> T:
         """What the cluster answers."""

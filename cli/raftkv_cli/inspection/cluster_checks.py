@@ -51,7 +51,7 @@ def check_quorum(cluster: ClusterFacts) -> Iterator[Finding]:
             problem=f"{healthy} of {len(voters)} voters answer, and {needed} are needed: nothing can be written",
             advice="Bring members back. Only if they are gone for good: start one with --force-new-cluster, then add others.",
         )
-    elif healthy == needed and len(voters) > 1:
+    elif healthy == needed < len(voters):
         yield Finding(
             severity=Severity.WARNING,
             check="quorum-margin",

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -129,7 +130,7 @@ def _read_metrics(url: str, session: Session) -> _Page | None:
         with urllib.request.urlopen(f"{url}/metrics", timeout=timeout, context=context) as answer:  # noqa: S310 - http(s)
             text: bytes = answer.read()
             date = answer.headers.get("Date")
-    except OSError:
+    except (OSError, HTTPException):
         return None
     return _Page(Scrape.parse(text.decode(errors="replace")), _clock_ahead(date, began, unix_time()))
 
