@@ -18,6 +18,7 @@ FINDERS = {
     "watch": "a watch hub, slow clients, compactions and snapshots; every watch is compared with all that happened",
     "lease": "leases of a cluster whose leaders stall, jump and change; nobody loses time that was promised",
     "service": "the services of a cluster, called as clients do",
+    "sim": "whole clusters with clients under drawn faults; invariants after every step, and all histories judged",
     "disk": "a log with damaged, misplaced and missing rows",
     "directory": "the syncs that make a new directory last",
 }
