@@ -3,6 +3,8 @@
 Every replica has the same jobs, so each of them tells the same: take the maximum over members, not the sum. Jobs of their own
 have samples up to MAX_JOBS_SHOWN, those that were not closed first; the totals count all of them.
 
+Their label is `training_job`, for Prometheus itself calls what it scrapes a job.
+
     time between failures   raftkv_jobs_working_seconds_total / raftkv_jobs_restarts
     time lost               raftkv_jobs_lost_seconds_total
 """
@@ -83,7 +85,7 @@ def _each(jobs: list[Job]) -> Iterator[Metric]:
         ("raftkv_job_barriers", "Barriers of its world.", lambda job: len(job.barriers)),
     )
     for name, documentation, number in numbers:
-        family = GaugeMetricFamily(name, documentation, labels=["job"])
+        family = GaugeMetricFamily(name, documentation, labels=["training_job"])
         for job in jobs:
             family.add_metric([job.name], number(job))
         yield family
