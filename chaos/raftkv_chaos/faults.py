@@ -29,7 +29,7 @@ POINTS = (
     "raftAfterWALRelease",  # it is shortened
     "compactBeforeCommitBatch",  # rows that compaction made unreachable are about to be deleted
     "compactAfterCommitBatch",  # they are deleted
-    "beforeApplyOneConfChange",  # a change of the members is about to be applied
+    "beforeApplyOneConfChange",  # a change of the members is applied in memory, and nowhere else yet
     "beforeSendWatchResponse",  # watchers are about to be told
 )
 """Where a node can be made to crash or to stand still, by the names that etcd has for the same places."""

@@ -3,7 +3,12 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
+from raftkv.apply.command import COMPACT, body
+from raftkv.errors import RequestError
+from raftkv.pb.rpc import CompactionRequest
+from raftkv.server.replica import Replica
 from raftkv_chaos.faults import (
     LEADER,
     Admin,
@@ -200,10 +205,22 @@ class Nemesis:
         machine = self._machine(fault.node)
         if machine.life is None:
             return
+        replica = machine.life.replica
         if fault.action == "defragment":
-            machine.life.replica.upkeep.defragment()
+            replica.upkeep.defragment()
+        elif fault.action == "compact":
+            self._compact(replica)
         elif fault.action == "transfer":
             self._cluster.transfer(self._dice.randrange(1 << 30))
+
+    def _compact(self, replica: Replica) -> None:
+        """An operator compacts to the present, and does not wait for the answer."""
+        request = CompactionRequest(revision=replica.store.revision)
+        process = f"operator {self.begun}"
+        self._recorder.note("invoke", process, "compact", {"revision": request.revision})
+        with suppress(RequestError):
+            replica.propose(body(COMPACT, request.SerializeToString()))
+        self._recorder.note("info", process, "compact")
 
 
 def _empty(machine: Machine) -> None:

@@ -278,8 +278,9 @@ class SimPeers:
         assert isinstance(frames, AsyncGenerator), "they can be closed"
         await self._network.stream(message, frames)
 
-    def set_members(self, addresses: Mapping[int, str]) -> None:
-        """Nothing to dial."""
+    def set_members(self, addresses: Mapping[int, str]) -> None:  # noqa: ARG002 (nobody is dialled)
+        """Nothing to dial. This is told at every start, and when a change of the members is applied."""
+        self._station.reached("beforeApplyOneConfChange")
 
     def set_removed(self, node_ids: Collection[int]) -> None:
         self._network.set_removed(self._member_id, node_ids)

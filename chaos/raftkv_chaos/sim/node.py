@@ -9,6 +9,7 @@ A life has its own sense of time, storage thread, tasks, replica and services; n
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from raftkv.apply.machine import StateMachine
@@ -293,7 +294,8 @@ class Machine:
         life.time.calendar_ahead_s = self.ahead_s
         life.time.drift(self.drift)
         life.storage.delay_s = self.disk_delay_s
-        life.start()
+        with suppress(PowerLossError):  # it may be made to end at once
+            life.start()
         return life
 
     def end(self, network: SimNetwork, *, power: bool, gently: bool = False) -> None:
