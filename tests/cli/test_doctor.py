@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from raftkv.mvcc.layout import versions_of
 from raftkv.pb import kv, rpc
 from raftkv.storage.engine import Batch, Table
@@ -15,6 +17,7 @@ from tests.cli.conversation import RAFTKV
 from tests.conftest import StartCluster
 from tests.harness.certificates import Authority
 from tests.harness.cluster import Cluster, Node
+from tests.harness.etcd import EtcdCluster
 from tests.harness.raftkv import RaftkvCluster
 
 FAULTY_SERVER = Path(__file__).with_name("faulty_server.py")
@@ -43,10 +46,11 @@ def put(node: Node, key: bytes, value: bytes = b"") -> None:
     node.caller.ask(rpc.PutRequest(key=key, value=value))
 
 
-def test_nothing_is_wrong_with_a_healthy_cluster(start_cluster: StartCluster) -> None:
-    cluster = start_cluster(RaftkvCluster, size=3)
+@pytest.mark.parametrize("target", [EtcdCluster, RaftkvCluster], ids=["etcd", "raftkv"])
+def test_nothing_is_wrong_with_a_healthy_cluster(target: type[Cluster], start_cluster: StartCluster) -> None:
+    cluster = start_cluster(target, size=3)
     code, findings = examine(endpoints=cluster.endpoints[:1])  # the others are found by it
-    assert set(findings) <= {"slow-disk", "slow-commit", "busy-loop"}  # this machine may be busy
+    assert set(findings) <= {"slow-disk", "slow-commit", "slow-network", "busy-loop"}  # this machine may be busy
     assert code == 0 or findings
 
 

@@ -1,8 +1,12 @@
 """What is made of facts, without a cluster; and top, member watch and log dump, with one."""
 
 import json
+import os
+import pty
 import subprocess
+from contextlib import suppress
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -144,6 +148,20 @@ def test_the_log_of_a_stopped_node_can_be_read(start_cluster: StartCluster) -> N
     lines = subprocess.run([*dump, "--first", str(put["index"]), "--limit", "1"], capture_output=True, text=True, check=True)
     assert f"{put['index']} term {put['term']} normal put by" in lines.stdout
     assert len(lines.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_work_shows_a_bar_at_a_terminal_only(*, terminal: bool, start_cluster: StartCluster, tmp_path: Path) -> None:
+    cluster = start_cluster(RaftkvCluster)
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    command = [*RAFTKV, "--endpoints", cluster.endpoints[0], "snapshot", "save", str(tmp_path / "file")]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True)
+    os.close(theirs)
+    with suppress(OSError):  # Linux: a terminal whose other side is closed cannot be read to its end
+        assert (b"received" in os.read(ours, 4096)) is terminal
+    os.close(ours)
+    assert b"Snapshot saved" in done.stdout
 
 
 def test_what_is_no_data_directory_is_refused(tmp_path: object) -> None:

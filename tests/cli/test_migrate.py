@@ -95,6 +95,30 @@ def test_a_live_etcd_is_copied_followed_and_cut_over(start_cluster: StartCluster
     assert list(new.caller.ask(rpc.AuthUserGetRequest(name="bob")).roles) == ["reader"]
 
 
+def test_the_way_back_is_the_same_command(start_cluster: StartCluster) -> None:
+    source, target = start_cluster(RaftkvCluster), start_cluster(EtcdCluster)
+    fill(source.nodes[0])
+    done = subprocess.run(migrate(source, target, "--cut-over"), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert orders(everything(target.nodes[0])) == orders(everything(source.nodes[0]))
+
+
+def test_an_old_cluster_with_authentication_is_read_as_root(start_cluster: StartCluster) -> None:
+    source, target = start_cluster(EtcdCluster), start_cluster(RaftkvCluster)
+    old = source.nodes[0]
+    put(old, b"key")
+    old.caller.ask(rpc.AuthRoleAddRequest(name="root"))
+    old.caller.ask(rpc.AuthUserAddRequest(name="root", password="secret"))
+    old.caller.ask(rpc.AuthUserGrantRoleRequest(user="root", role="root"))
+    old.caller.ask(rpc.AuthEnableRequest())
+    done = subprocess.run(migrate(source, target, "--cut-over"), capture_output=True, check=False)
+    assert done.returncode == 1
+    done = subprocess.run(migrate(source, target, "--cut-over", "--from-user", "root:secret"), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"After the cut-over: raftkv auth enable" in done.stdout
+    assert [one.key for one in everything(target.nodes[0])] == [b"key"]
+
+
 def test_what_broke_off_goes_on_where_it_was(start_cluster: StartCluster) -> None:
     source, target = start_cluster(EtcdCluster), start_cluster(RaftkvCluster)
     old, new = source.nodes[0], target.nodes[0]

@@ -132,3 +132,18 @@ def test_members_of_a_cluster_count_each_other(start_cluster: StartCluster) -> N
             counts = [value for sample, value in samples.items() if sample.startswith(f"{name}|")]
             assert len(counts) == 2
             assert all(counts) or not samples["etcd_server_is_leader"]  # followers need not have spoken to each other yet
+
+
+def test_clients_cannot_make_series(raftkv_node: Cluster) -> None:
+    node = raftkv_node.nodes[0]
+    for request in (rpc.PutRequest(key=b"k"), rpc.LeaseGrantRequest(TTL=60), rpc.AuthUserAddRequest(name="u", password="p")):
+        node.caller.ask(request)
+    before, _ = scrape(node)
+    for number in range(50):
+        node.caller.ask(rpc.PutRequest(key=b"key-%d" % number))
+        node.caller.ask(rpc.LeaseGrantRequest(TTL=60))
+        node.caller.call_raw(f"/etcdserverpb.KV/Nonsense{number}", b"")
+    for number in range(3):
+        node.caller.ask(rpc.AuthUserAddRequest(name=f"user-{number}", password="p"))
+    after, _ = scrape(node)
+    assert set(after) == set(before)
