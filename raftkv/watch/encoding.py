@@ -24,6 +24,10 @@ _RESPONSE_EVENT = b"\x5a"
 MAX_TAIL_BYTES = 11
 MAX_RESPONSE_BYTES = 1024 * 1024
 """Revisions that are told together make a response of about this size at most. One revision may be larger."""
+MAX_TOLD_BYTES = 8 * 1024 * 1024
+"""What the watchers of one stream are told at once, all together, unless a single revision is more: whether the stream has room is
+asked before, so this is what a client can be behind by.
+"""
 
 
 def varint(number: int) -> bytes:

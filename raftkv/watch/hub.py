@@ -25,7 +25,7 @@ from raftkv.mvcc import Event, Store
 from raftkv.mvcc.changes import Wanted
 from raftkv.reply import Reply
 from raftkv.watch.consumer import BEHIND, Consumer, Share, State
-from raftkv.watch.encoding import batches, bodies, event_piece
+from raftkv.watch.encoding import MAX_TOLD_BYTES, batches, bodies, event_piece
 from raftkv.watch.interest import Index, Interest
 from raftkv.watch.recent import Recent
 from raftkv.watch.sweep import Sweep
@@ -270,9 +270,10 @@ class Hub:
     def _tell_group(self, group: Group, told: list[tuple[int, bytes]], head: bytes, before: int) -> None:
         fragment_bytes = self.fragment_bytes if group.interest.fragment else 0
         messages = [body for batch in batches(told) for body in bodies(head, batch, fragment_bytes)]
+        size = sum([len(body) for body in messages])
         late: list[Share] = []
         for consumer, share in group.shares.items():
-            if consumer.sink.backlog > MAX_BACKLOG_BYTES:
+            if consumer.sink.backlog > MAX_BACKLOG_BYTES or size * len(share.watchers) > MAX_TOLD_BYTES:
                 late.append(share)
                 continue
             for body in messages:
@@ -281,7 +282,10 @@ class Hub:
         for share in late:
             self._leave_group(share)
             share.position = before
-            self.park(share)
+            if self.full(share.consumer):
+                self.park(share)
+            else:
+                self.place(share)  # too much for it at once: history is told in pieces
 
     def _leave_to_history(self, before: int) -> None:
         """Everybody who is synced is told from history."""

@@ -15,7 +15,7 @@ from raftkv.mvcc import Event, Store
 from raftkv.mvcc.changes import Wanted
 from raftkv.reply import Reply
 from raftkv.watch.consumer import Consumer, Share, State
-from raftkv.watch.encoding import MAX_RESPONSE_BYTES, bodies, event_piece
+from raftkv.watch.encoding import MAX_RESPONSE_BYTES, MAX_TOLD_BYTES, bodies, event_piece
 from raftkv.watch.interest import Index, Interest
 
 
@@ -41,7 +41,7 @@ class Cohort:
     Invariant: all of them have been told everything up to `position`, and `pieces` is what comes after it.
     """
 
-    __slots__ = ("interest", "pieces", "position", "shares", "size")
+    __slots__ = ("enough", "interest", "pieces", "position", "shares", "size")
 
     def __init__(self, interest: Interest, position: int) -> None:
         self.interest = interest
@@ -49,6 +49,8 @@ class Cohort:
         self.shares: list[Share] = []
         self.pieces: list[bytes] = []
         self.size = 0
+        self.enough = MAX_RESPONSE_BYTES
+        """The size at which it is told: for a stream with many watchers this counts as often as they are."""
 
 
 class Sweep:
@@ -83,6 +85,7 @@ class Sweep:
             cohort = self._cohorts[place] = Cohort(*place)
             self._index.add(share.interest, cohort)
         cohort.shares.append(share)
+        cohort.enough = min(cohort.enough, MAX_TOLD_BYTES // len(share.watchers))
 
     def _walk(self) -> Generator[None, None, None]:
         last = min(self._last, self._store.revision)
@@ -122,7 +125,7 @@ class Sweep:
                 cohort.pieces.append(piece)
                 cohort.size += len(piece)
                 self._keeper.pending_events += 1
-                if cohort.size >= MAX_RESPONSE_BYTES:
+                if cohort.size >= cohort.enough:
                     self._large[cohort] = None
 
     def _tell(self, cohort: Cohort, position: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from raftkv.mvcc import Event
 from raftkv.pb import rpc
-from raftkv.watch.encoding import event_piece
+from raftkv.watch.encoding import MAX_TOLD_BYTES, event_piece
 from tests.mvcc.making import compact, delete, put, txn
 from tests.watch.rig import INTERVAL_S, Rig
 
@@ -294,6 +294,28 @@ def test_a_client_that_is_slow_while_it_catches_up_is_held_back_too() -> None:
     assert rig.hub.slow_watchers == 2
     rig.settle([slow, quick])
     assert slow.seen(0) == slow.seen(1) == quick.seen(0) == quick.seen(1)
+
+
+@pytest.mark.parametrize("begins", ["live", "in the past"])
+def test_many_watches_of_one_slow_stream_are_held_back_together(begins: str) -> None:
+    rig = Rig()
+    slow, quick = rig.client(), rig.client()
+    start_revision = 0 if begins == "live" else 1
+    puts = [put(b"a", bytes(50_000)) for _ in range(40)]
+    if begins == "in the past":
+        rig.turn(*puts)
+    for _ in range(50):
+        slow.watch(b"a", start_revision=start_revision)
+    quick.watch(b"a", start_revision=start_revision)
+    slow.reading = False
+    if begins == "live":
+        rig.turn(*puts)
+    rig.work()
+    revision = 50 * 50_000
+    assert slow.backlog < MAX_TOLD_BYTES + 2 * revision  # and not 100 MB
+    rig.settle([slow, quick])
+    assert len(quick.seen()) == 40
+    assert all(slow.seen(watch_id) == quick.seen() for watch_id in range(50))
 
 
 def test_a_turn_with_very_many_events_is_left_to_history(monkeypatch: pytest.MonkeyPatch) -> None:
