@@ -273,7 +273,7 @@ class Hub:
         size = sum([len(body) for body in messages])
         late: list[Share] = []
         for consumer, share in group.shares.items():
-            if consumer.sink.backlog > MAX_BACKLOG_BYTES or size * len(share.watchers) > MAX_TOLD_BYTES:
+            if self.full(consumer) or size * len(share.watchers) > MAX_TOLD_BYTES:
                 late.append(share)
                 continue
             for body in messages:

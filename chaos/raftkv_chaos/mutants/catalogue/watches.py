@@ -156,8 +156,8 @@ MUTANTS = (
         "W11b",
         "what a slow stream has not collected is not bounded",
         HUB,
-        "            if consumer.sink.backlog > MAX_BACKLOG_BYTES:\n",
-        "            if consumer.sink.backlog < 0:\n",
+        "return consumer.sink.backlog > MAX_BACKLOG_BYTES",
+        "return consumer.sink.backlog < 0",
     ),
     _one(
         "W14",
