@@ -64,8 +64,8 @@ class Training:
         self._places += 1
         return self._places
 
-    def node(self) -> Node:
-        return self.rng.choice(list(self.cluster.nodes.values()))
+    def node(self, *, other_than: Node | None = None) -> Node:
+        return self.rng.choice([node for node in self.cluster.nodes.values() if node is not other_than])
 
     async def _asked(self, ask: Callable[[Node], Reply[Any]]) -> Any:
         async with asyncio.timeout(PATIENCE_S):
@@ -118,12 +118,17 @@ class Agent:
                     self.lease = 0
 
     async def _renew(self) -> None:
+        """Stays with a node that answers, as clients do; one that is cut off would keep it waiting."""
+        node = self.training.node()
         while True:
             await asyncio.sleep(RENEW_S)
-            if self.lease:
-                with suppress(RequestError, TimeoutError):
-                    async with asyncio.timeout(RENEW_S):  # a node that is cut off keeps it waiting
-                        await Renewals(self.training.node().replica).renew(self.lease)
+            if not self.lease:
+                continue
+            try:
+                async with asyncio.timeout(RENEW_S):
+                    await Renewals(node.replica).renew(self.lease)
+            except (RequestError, TimeoutError):
+                node = self.training.node(other_than=node)
 
     async def _grant(self) -> None:
         lease = self.training.rng.getrandbits(60) + 1
