@@ -518,7 +518,7 @@ class Replica:
         if self.machine.members is not self._roster.told:
             self._roster.tell()
         if applied - self._compacted_at >= self.settings.snapshot_count + self.settings.catch_up_entries:
-            self._compact_log(applied - self.settings.catch_up_entries)
+            self._compact_log(self._outgoing.spare(applied - self.settings.catch_up_entries, self.match_indexes))
 
     def _answer(self, outcome: Outcome, proposal: int) -> None:
         reply = self._proposals.answer(proposal)
@@ -533,6 +533,8 @@ class Replica:
             reply.set_result(response)
 
     def _compact_log(self, index: int) -> None:
+        if index <= self._compacted_at:
+            return
         self._raft.compact(index)
         self._writer.compact_log(index)
         self._compacted_at = index

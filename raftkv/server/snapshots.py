@@ -9,8 +9,8 @@ thread, between the log's own writes.
 
 from asyncio import AbstractEventLoop, Future, TaskGroup, Timeout, timeout
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -31,7 +31,10 @@ log = structlog.get_logger(__name__)
 INSTALL_PATIENCE_S = 30.0
 """What Raft and the disk may take to install a snapshot that has arrived."""
 STALLED_S = 20.0
-"""Without another piece a snapshot is given up: a machine that lost power closes no connection, and there is room for one only."""
+"""Without another piece a snapshot is given up: a machine that lost power closes no connection, and there is room for one only.
+So is keeping the log for who took one and gets no further."""
+KEPT_ENTRIES = 1_000_000
+"""No more of the log is kept for somebody's sake."""
 
 T = TypeVar("T")
 
@@ -58,8 +61,20 @@ class Finished(Protocol):
     def __call__(self, target: int, *, ok: bool) -> None: ...
 
 
+@dataclass(slots=True)
+class _Need:
+    """What a follower needs of the log once it has its snapshot: all behind an index. `moved_s`: when it last got further."""
+
+    index: int
+    moved_s: float
+
+
 class Outgoing:
-    """Snapshots on their way to followers: at most one to each."""
+    """Snapshots on their way to followers: at most one to each.
+
+    What comes after a snapshot stays in the log until its follower has it, too: else a log that is shortened faster than a snapshot
+    travels would make the next one necessary, and so on for ever.
+    """
 
     def __init__(
         self, engine: Engine, storage: Storage, loop: AbstractEventLoop, tasks: TaskGroup, *, finished: Finished
@@ -71,6 +86,7 @@ class Outgoing:
         self._tasks = tasks
         self._finished = finished
         self._under_way: set[int] = set()
+        self._needs: dict[int, _Need] = {}
         self.sent: Counter[int] = Counter()
         """How often each node took one, since the start."""
         self.failed: Counter[int] = Counter()
@@ -84,7 +100,27 @@ class Outgoing:
         """Starts to stream the state to the target of `message`."""
         if message.target not in self._under_way:
             self._under_way.add(message.target)
+            self._needs[message.target] = _Need(message.snapshot.index, self._loop.time())
             self._tasks.create_task(self._stream(message), name=f"snapshot to {message.target:x}")
+
+    def spare(self, index: int, matches: Callable[[], Mapping[int, int]]) -> int:
+        """Up to where the log may be shortened in place of `index`. `matches`: how far each follower is, where this node leads."""
+        if not self._needs:
+            return index
+        known = matches()
+        for target in list(self._needs):
+            if not self._waits(target, known.get(target), index):
+                del self._needs[target]
+        return min([index, *(need.index for need in self._needs.values())])
+
+    def _waits(self, target: int, match: int | None, index: int) -> bool:
+        """Whether that follower would lose by the log's being shortened to `index`, and is worth waiting for."""
+        need, now = self._needs[target], self._loop.time()
+        if match is None or match >= index or index - need.index > KEPT_ENTRIES:
+            return False
+        if match > need.index or target in self._under_way:
+            need.index, need.moved_s = max(need.index, match), now
+        return now - need.moved_s < STALLED_S
 
     async def _stream(self, message: InstallSnapshot) -> None:
         ok = False
@@ -95,6 +131,8 @@ class Outgoing:
             log.warning("snapshot not sent", target=f"{message.target:x}", reason=str(error) or "nothing moved any more")
         finally:
             self._under_way.discard(message.target)
+            if not ok:
+                self._needs.pop(message.target, None)
             (self.sent if ok else self.failed)[message.target] += 1
             self._finished(message.target, ok=ok)
 
