@@ -47,6 +47,7 @@ def renewed(span: tuple[int, int | None]) -> Operation:
         ([GRANTED, KEPT, look(15, -1)], [], set()),
         ([GRANTED, KEPT, look(17, 1)], [], set()),
         ([GRANTED, KEPT, look(27, 1)], [], {"late"}),
+        ([GRANTED, KEPT, look(27, 1)], [Event("receive", "x", "election", (("term", 3),), time=9.0)], set()),
         ([GRANTED, KEPT, renewed((7, None)), look(27, 1)], [], set()),
         ([GRANTED, renewed((20, 21))], [gone(16)], {"alive again"}),
         ([GRANTED, op("lease_grant", (3, 4), {"id": 7, "ttl": 10}, {"id": 7, "ttl": 10})], [], {"twice"}),

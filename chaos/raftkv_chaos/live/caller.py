@@ -89,7 +89,9 @@ class Caller:
         method, message = request(f, value)
 
         async def act() -> dict[str, Any]:
-            return answer(await self.client.call(method, message))
+            response = await self.client.call(method, message)
+            self.recorder.saw_term(response.header.raft_term)
+            return answer(response)
 
         recorded: dict[str, Any] = await self.record(STORE, f, value, act, writes=method not in {RANGE, READ_TXN})
         return recorded

@@ -11,6 +11,7 @@ from raftkv.clock import Clock
 from raftkv_jepsen.history import Event, EventType, HistoryWriter, Process
 
 STORE = "store"
+LEASE = "lease"
 
 
 class Recorder:
@@ -22,6 +23,7 @@ class Recorder:
         self._clock = clock
         self._begun = clock.now()
         self._writers: dict[str, HistoryWriter] = {}
+        self._term = 0
 
     def now(self) -> float:
         """Seconds since the beginning."""
@@ -61,6 +63,13 @@ class Recorder:
         for history in self._writers:
             time = self.note(history, "fault", "nemesis", name, value)
         return time
+
+    def saw_term(self, term: int) -> None:
+        """An answer told Raft's term: a new one means that somebody was elected, which gives leases their time again."""
+        if term > self._term:
+            self._term = term
+            if LEASE in self._writers:
+                self.note(LEASE, "receive", "elections", "election", {"term": term})
 
     def close(self) -> None:
         """Waits until the disk has everything."""

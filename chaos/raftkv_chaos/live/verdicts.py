@@ -22,8 +22,8 @@ LEAST_OPERATIONS = 10
 """Answered operations of a workload below which nothing was tried."""
 BROKEN_TIMEOUT_S = 5.0
 """How long to look for the first impossible request in a history that is known to be broken."""
-LEASE_GRACE_S = 12.0
-"""What a lease may outlive its time by, beside the times without a leader: elections give each its full time again."""
+LEASE_GRACE_S = 6.0
+"""What a lease may outlive its time by, beside the times without a leader: slow clocks, and many that end together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 All times are of the recorder's one clock. The server began to count not before the client's call and not after the answer, so:
 
 * **early**: a lease was seen to be gone before the last successful grant or keepalive was *called*, plus the time it promised;
-* **late**: a lease was seen alive after the last grant or keepalive was *answered*, plus the time it promised, plus `grace_s`
-  (an election gives every lease its full time again, so the grace is at least that);
+* **late**: a lease was seen alive after the last grant or keepalive was *answered*, plus the time it promised, plus `grace_s`.
+  An election gives every lease its full time again: `receive` events with f `election` say when somebody had heard of one, and
+  without them the grace has to be as long as that;
 * **alive again**: a keepalive that was called after the lease was seen gone had success;
 * **twice**: an id was granted while the lease with that id was alive for sure.
 
@@ -64,8 +65,10 @@ def check_leases(operations: Sequence[Operation], events: Iterable[Event], grace
     Raises:
         HistoryError: an operation on a lease lacks its id or its times.
     """
+    events = list(events)
     leases = _gather(operations, events)
-    findings = [finding for lease in leases.values() for finding in _check(lease, grace_s)]
+    elections = [event.time for event in events if event.type == "receive" and event.f == "election" and event.time is not None]
+    findings = [finding for lease in leases.values() for finding in _check(lease, elections, grace_s)]
     counts = {
         "leases": len(leases),
         "promises": sum(len(lease.promises) for lease in leases.values()),
@@ -122,9 +125,9 @@ def _note(lease: Lease, operation: Operation) -> None:
         lease.promises.append(Promise(called, answered, ttl, operation))
 
 
-def _check(lease: Lease, grace_s: float) -> list[Finding]:
+def _check(lease: Lease, elections: Sequence[float], grace_s: float) -> list[Finding]:
     lease.promises.sort(key=lambda promise: promise.called)
-    return [*_early(lease), *_late(lease, grace_s), *_again(lease), *_twice(lease)]
+    return [*_early(lease), *_late(lease, elections, grace_s), *_again(lease), *_twice(lease)]
 
 
 def _operations(*found: Operation | None) -> tuple[Operation, ...]:
@@ -146,14 +149,17 @@ def _early(lease: Lease) -> list[Finding]:
     return findings
 
 
-def _late(lease: Lease, grace_s: float) -> list[Finding]:
+def _late(lease: Lease, elections: Sequence[float], grace_s: float) -> list[Finding]:
     findings = []
+    longest = max((promise.ttl for promise in lease.promises), default=0.0)
     for sight in lease.sights:
         if not sight.alive or (lease.unsure_from is not None and lease.unsure_from <= sight.answered):
             continue
         ends = [(promise.answered + promise.ttl, promise) for promise in lease.promises if promise.called <= sight.answered]
         if ends:
             end, promise = max(ends, key=lambda item: item[0])
+            elected = max((time for time in elections if time <= sight.answered), default=0.0)
+            end = max(end, elected + longest)
             if sight.called > end + grace_s:
                 text = f"lease {lease.id} was alive at {sight.called:.3f} s, promised until {end:.3f} s"
                 findings.append(Finding("late", text, _operations(promise.operation, sight.operation)))

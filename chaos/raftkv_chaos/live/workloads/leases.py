@@ -11,9 +11,10 @@ from raftkv.client.method import LEASE_REVOKE, LEASE_TIME_TO_LIVE, NAMED_LEASE_G
 from raftkv.errors import DeadlineExceededError
 from raftkv.pb import rpc
 from raftkv_chaos.live.caller import Caller, Failed
+from raftkv_chaos.live.recorder import LEASE
 from raftkv_chaos.live.workloads.workload import Stage
 
-HISTORY = "lease"
+HISTORY = LEASE
 WORKERS = 3
 TTLS_S = (2, 3, 5)
 LOOKS = 60
