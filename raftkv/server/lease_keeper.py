@@ -25,6 +25,7 @@ from raftkv.apply.command import CHECKPOINT_LEASES, EXPIRE_LEASES, body
 from raftkv.clock import Clock
 from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError, StoppedError, UnavailableError
 from raftkv.lease import Lease
+from raftkv.mvcc.steps import Steps
 from raftkv.pb.command import CheckpointLeases, ExpireLeases
 from raftkv.pb.rpc import LeaseTimeToLiveResponse
 from raftkv.peer.asks import Kind
@@ -43,6 +44,7 @@ MAX_CHECKPOINTS = 1000
 SPARE_S = 1.0
 """After a refusal to revoke (the cluster is corrupt) it is tried again so much later."""
 
+_DONE = object()
 _question = Struct("<q?")
 _term = Struct("<Q")
 
@@ -160,8 +162,13 @@ class LeaseKeeper:
             self._end()
             self._term = term
             if term:
-                self._times.begin(self._lessor.leases.values(), self._now(), self._settings.election_timeout_s)
+                self._take_over(term, self._times.begin(self._lessor.leases, self._now(), self._settings.election_timeout_s))
         return term != 0
+
+    def _take_over(self, term: int, steps: Steps[None]) -> None:
+        """Takes over a slice of the leases, and the others in the turns that follow."""
+        if term == self._term and self._timer is not None and next(steps, _DONE) is not _DONE:
+            self._loop.call_soon(self._take_over, term, steps)
 
     def _end(self) -> None:
         """What was kept in a term that is over."""

@@ -9,14 +9,19 @@ nobody has said so to the log yet, can: the renewal was slow, and so was the lea
 
 A heap has each lease once, at a time at or before its deadline. A renewal only moves the deadline; the heap learns of it when
 the old one passes. So renewing costs a look into a dict, and once in a TTL one step of the heap.
+
+A new leader takes over all leases, which may be very many, in slices. Whatever is asked meanwhile of a lease that was not taken over
+yet is answered as if it had been: its end counts from the beginning of the leader, not from the slice. So nothing ends early,
+and what ends late does so by the time that the slices take.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import ceil
 from typing import NamedTuple
 
 from raftkv.lease import Lease
+from raftkv.mvcc.steps import SLICE_ROWS, Steps
 
 SPREAD = 0.75
 """Where many leases end at the same time under a new leader, they are spread to so much of what may be revoked in a second."""
@@ -64,6 +69,10 @@ class LeaseTimes:
         self._heap: list[tuple[float, int]] = []
         self._checkpoints: list[tuple[float, int]] = []
         self._checkpoint = 0
+        self._untimed: Mapping[int, Lease] = {}
+        """All leases, while those are taken over that were there when this leader began."""
+        self._began_at = 0.0
+        self._extension_s = 0.0
 
     def __len__(self) -> int:
         return len(self._timed)
@@ -73,28 +82,55 @@ class LeaseTimes:
         self._timed.clear()
         self._heap.clear()
         self._checkpoints.clear()
+        self._untimed = {}
 
-    def begin(self, leases: Iterable[Lease], now: float, extension_s: float) -> None:
+    def begin(self, leases: Mapping[int, Lease], now: float, extension_s: float) -> Steps[None]:
         """A new leader knows of no renewals: each lease gets its whole TTL, or what was left at its checkpoint, and the time that
-        an election takes.
+        an election takes. `leases` are all that there are, at any time. The steps take them over; they are dropped where
+        leadership ends before they do.
         """
         self.clear()
-        slot, gap_s = now, self._gap_s
-        begun = now + extension_s
-        for lease in sorted(leases, key=lambda lease: lease.remaining_s or lease.ttl_s):
-            slot = max(begun + (lease.remaining_s or lease.ttl_s), slot + gap_s)
-            timed = self._timed[lease.id] = _Timed(lease.ttl_s, slot)
-            self._heap.append((slot, lease.id))  # which rises, as a heap may
-            if lease.remaining_s:
-                timed.checkpoint = -1
-            self._remind(lease.id, timed, now + self._checkpoint_interval_s)
+        self._untimed, self._began_at, self._extension_s = leases, now, extension_s
+        return self._take_over(list(leases.values()))
+
+    def _take_over(self, leases: list[Lease]) -> Steps[None]:
+        """Those that end first come first, and where many would end together, each gets a place after the one before it."""
+        by_time: dict[int, list[Lease]] = {}
+        for number, lease in enumerate(leases, start=1):
+            by_time.setdefault(_left_s(lease), []).append(lease)
+            if number % SLICE_ROWS == 0:
+                yield
+        slot, gap_s = self._began_at, self._gap_s
+        begun = self._began_at + self._extension_s
+        ordered = ((time_s, lease) for time_s in sorted(by_time) for lease in by_time[time_s])
+        for number, (time_s, lease) in enumerate(ordered, start=1):
+            slot = max(begun + time_s, slot + gap_s)
+            if self._is_untimed(lease):
+                self._take_up(lease, slot)
+            if number % SLICE_ROWS == 0:
+                yield
+        self._untimed = {}
+
+    def _is_untimed(self, lease: Lease) -> bool:
+        """Whether it was there when this leader began, still is, and was not asked for since."""
+        return self._untimed.get(lease.id) is lease and lease.id not in self._timed
+
+    def _take_up(self, lease: Lease, deadline: float) -> _Timed:
+        """A lease that was there when this leader began."""
+        timed = self._add(lease, deadline, self._began_at)
+        if lease.remaining_s:
+            timed.checkpoint = -1
+        return timed
+
+    def _add(self, lease: Lease, deadline: float, since: float) -> _Timed:
+        timed = self._timed[lease.id] = _Timed(lease.ttl_s, deadline)
+        heappush(self._heap, (deadline, lease.id))
+        self._remind(lease.id, timed, since + self._checkpoint_interval_s)
+        return timed
 
     def grant(self, lease: Lease, now: float) -> None:
         """A lease begins."""
-        deadline = now + lease.ttl_s
-        timed = self._timed[lease.id] = _Timed(lease.ttl_s, deadline)
-        heappush(self._heap, (deadline, lease.id))
-        self._remind(lease.id, timed, now + self._checkpoint_interval_s)
+        self._add(lease, now + lease.ttl_s, now)
 
     def forget(self, lease_id: int) -> None:
         """A lease is revoked."""
@@ -103,7 +139,16 @@ class LeaseTimes:
 
     def remaining_s(self, lease_id: int, now: float) -> int:
         """Whole seconds that are left of a lease that is there."""
-        return max(0, int(self._timed[lease_id].deadline - now))
+        timed = self._timed.get(lease_id) or self._untimed_one(lease_id)
+        assert timed is not None, "whoever asks knows that there is such a lease"
+        return max(0, int(timed.deadline - now))
+
+    def _untimed_one(self, lease_id: int) -> _Timed | None:
+        """A lease that is asked for before its slice has come; None: there is no such lease."""
+        lease = self._untimed.get(lease_id)
+        if lease is None:
+            return None
+        return self._take_up(lease, self._began_at + self._extension_s + _left_s(lease))
 
     # --- renewing -------------------------------------------------------------------------------------------------
 
@@ -114,7 +159,7 @@ class LeaseTimes:
         understated: list[int] = []
         find = self._timed.get
         for lease_id in lease_ids:
-            timed = find(lease_id)
+            timed = find(lease_id) or self._untimed_one(lease_id)
             if timed is None:
                 ttls.append(0)
                 continue
@@ -217,3 +262,8 @@ class LeaseTimes:
             rows = self._checkpoints
             self._checkpoints = [row for row in rows if (timed := self._timed.get(row[1])) and timed.checkpoint_row == row[0]]
             heapify(self._checkpoints)
+
+
+def _left_s(lease: Lease) -> int:
+    """What the log knows to be left of a lease."""
+    return lease.remaining_s or lease.ttl_s

@@ -1,8 +1,11 @@
 """When leases end, as the leader reckons: no clock, no log, no loop."""
 
+from collections.abc import Generator
+from itertools import pairwise
 from random import Random
 
 from raftkv.lease import Lease
+from raftkv.mvcc.steps import SLICE_ROWS, finish
 from raftkv.server.lease_times import STALE_ROWS, LeaseTimes
 
 RATE = 100.0
@@ -14,6 +17,11 @@ def times(*leases: Lease, now: float = 0.0) -> LeaseTimes:
     for lease in leases:
         made.grant(lease, now)
     return made
+
+
+def begin(made: LeaseTimes, *leases: Lease, now: float = 0.0, extension_s: float = 0.0) -> None:
+    """A new leader takes over these, all at once."""
+    finish(made.begin({lease.id: lease for lease in leases}, now, extension_s))
 
 
 def test_a_lease_is_due_when_its_time_is_over() -> None:
@@ -70,7 +78,7 @@ def test_no_more_are_due_than_may_be() -> None:
 
 def test_a_new_leader_adds_the_time_of_an_election() -> None:
     made = times()
-    made.begin([Lease(1, 10), Lease(2, 100, 20)], 1000.0, 1.0)
+    begin(made, Lease(1, 10), Lease(2, 100, 20), now=1000.0, extension_s=1.0)
     assert made.due(1010.9, 10) == []
     assert made.due(1011.0, 10) == [1]
     assert made.due(1021.0, 10) == [2]
@@ -78,7 +86,7 @@ def test_a_new_leader_adds_the_time_of_an_election() -> None:
 
 def test_a_new_leader_spreads_what_would_end_together() -> None:
     made = times()
-    made.begin([Lease(number, 10) for number in range(1, 151)], 0.0, 0.0)
+    begin(made, *(Lease(number, 10) for number in range(1, 151)))
     assert 70 <= len(made.due(11.0, 1000)) <= 80
     assert len(made.due(12.1, 1000)) >= 70
 
@@ -113,8 +121,63 @@ def test_what_was_told_before_a_checkpoint_does_not_undo_it() -> None:
 
 def test_what_a_leader_finds_checkpointed_must_be_told_too() -> None:
     made = times()
-    made.begin([Lease(1, 200, 100)], 0.0, 0.0)
+    begin(made, Lease(1, 200, 100))
     assert made.renew([1], 1.0).understated == [1]
+
+
+def taking_over(made: LeaseTimes, leases: dict[int, Lease], *, slices: int = 1) -> Generator[None, None, None]:
+    """A leader that began at 0 and has run only so many slices of taking over."""
+    steps = made.begin(leases, 0.0, 1.0)
+    for _ in range(slices):
+        next(steps)
+    return steps
+
+
+def test_a_slice_takes_over_no_more_than_it_may() -> None:
+    made, leases = times(), {number: Lease(number, 10 + number % 7) for number in range(1, 20 * SLICE_ROWS + 1)}
+    taken = [0, *(len(made) for _ in made.begin(leases, 0.0, 1.0))]
+    assert len(taken) >= 40  # those that sort them, and those that take them up
+    assert max(after - before for before, after in pairwise(taken)) <= SLICE_ROWS
+    assert len(made) == len(leases)
+
+
+def test_what_is_asked_of_a_lease_that_was_not_taken_over_yet() -> None:
+    leases = {number: Lease(number, 10) for number in range(1, 4 * SLICE_ROWS)}
+    leases[7] = Lease(7, 200, 100)
+    made = times()
+    steps = taking_over(made, leases)
+    assert made.remaining_s(1, 2.0) == 9  # it began at 0, with the time of an election
+    assert made.renew([2, 7, 99_999], 3.0) == ([10, 200, 0], False, [7])
+    finish(steps)
+    assert made.remaining_s(2, 3.0) == 10
+    assert made.due(10.9, 10_000) == []
+    assert 2 not in made.due(12.9, 10_000)
+    assert made.remaining_s(7, 3.0) == 200
+
+
+def test_leases_that_come_and_go_while_others_are_taken_over() -> None:
+    leases = {number: Lease(number, 10) for number in range(1, 4 * SLICE_ROWS)}
+    made = times()
+    steps = taking_over(made, leases)
+    del leases[1], leases[2]
+    made.forget(1)
+    made.forget(2)
+    for new in (Lease(2, 100), Lease(99_999, 50)):
+        leases[new.id] = new
+        made.grant(new, 1.0)
+    finish(steps)
+    assert made.renew([1], 2.0).ttls == [0]
+    assert made.remaining_s(2, 1.0) == 100
+    assert len(made) == len(leases)
+
+
+def test_a_leader_that_is_none_any_more_takes_over_nothing() -> None:
+    leases = {number: Lease(number, 10) for number in range(1, 4 * SLICE_ROWS)}
+    made = times()
+    taking_over(made, leases).close()
+    made.clear()
+    assert made.renew([1], 2.0).ttls == [0]
+    assert len(made) == 0
 
 
 def test_leases_that_were_revoked_early_leave_nothing_behind() -> None:
