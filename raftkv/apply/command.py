@@ -38,6 +38,8 @@ ISSUE_TOKEN = _tag("issue_token")
 RENDEZVOUS = _tag("rendezvous")
 RENDEZVOUS_TIMEOUTS = _tag("rendezvous_timeouts")
 UPDATE = _tag("update")
+SET_QUOTA = _tag("set_quota")
+REMOVE_QUOTA = _tag("remove_quota")
 
 
 _PROPOSER, _PROPOSAL = 0x08, 0x10

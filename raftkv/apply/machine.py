@@ -34,6 +34,7 @@ from raftkv.mvcc.steps import begin
 from raftkv.pb.command import ChangeMember, Command, IssueToken, SetClusterVersion, SetDowngrade, SetMember
 from raftkv.pb.raft import MembershipChange
 from raftkv.pb.rpc import AlarmRequest, Member
+from raftkv.quotas import QuotaBook
 from raftkv.raft.messages import ChangeKind, Entry, EntryKind, Membership
 from raftkv.rendezvous import Rendezvous
 from raftkv.storage.engine import Table
@@ -59,6 +60,7 @@ _KEY_REQUESTS = {
 }
 """The commands that alarms may forbid."""
 _NEED_SPACE = {"put", "lease_grant", "update"}
+_BOUND_BY_QUOTAS = {"put", "txn", "update"}
 
 Result = tuple[Response | None, Sequence[Event]]
 """An answer and the events."""
@@ -95,6 +97,7 @@ class StateMachine:
         self._alarms = Alarms(state)
         self._requests = RequestTable(state)
         self.auth = Auth(state, self._lease_keys)
+        self.quotas = QuotaBook(state, self.store, self.auth)
         self._handlers: dict[str, Callable[[Any], Result | Steps[Result]]] = {
             "put": self.store.put,
             "delete_range": self.store.delete_range,
@@ -113,6 +116,8 @@ class StateMachine:
             "rendezvous": self.rendezvous.apply,
             "rendezvous_timeouts": lambda request: self.rendezvous.time_out(request, self._term),
             "update": Updates(self.store).apply,
+            "set_quota": lambda request: begin(self.quotas.set(request)),
+            "remove_quota": self.quotas.remove,
             **{name: self._of_auth(handler) for name, handler in self.auth.handlers().items()},
         }
 
@@ -154,6 +159,7 @@ class StateMachine:
         self._members.load()
         self._alarms.load()
         self.auth.load()
+        self.quotas.load()
         yield from self._requests.load()
         yield from self.lessor.load()
         yield from self.store.load()
@@ -180,6 +186,7 @@ class StateMachine:
         """
         self._state.put(Table.STATE, APPLIED_ROW, _applied.pack(self.applied_index, self.applied_term))
         self.store.record()
+        self.quotas.record()
 
     def apply(self, entry: Entry) -> Outcome | Steps[Outcome]:
         """Applies the entry after the last one. Where this takes long it returns steps; they are to be finished before the
@@ -194,7 +201,7 @@ class StateMachine:
         if not data:
             self.applied_index, self.applied_term = entry.index, entry.term
             return NOTHING
-        if not self.auth.enabled and not self._alarms.raised:
+        if not self.auth.enabled and not self._alarms.raised and not self.quotas.counting:
             plain = plain_put(data)
             if plain is not None:
                 proposer, proposal, key, value = plain
@@ -229,6 +236,8 @@ class StateMachine:
             check_rights(self.auth, body, request, Author(command.user, command.auth_revision))
         if self._alarms.raised:
             self._check_alarms(body, request)
+        if self.quotas.counting:
+            self.quotas.asked_by(command.user if body in _BOUND_BY_QUOTAS else None)
         return self._handlers[body](request)
 
     def _finish(self, entry: Entry, command: Command, steps: Steps[Result]) -> Steps[Outcome]:

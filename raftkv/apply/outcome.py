@@ -8,6 +8,7 @@ from raftkv.auth.state import AuthResponse
 from raftkv.errors import RequestError
 from raftkv.lease.commands import LeaseResponse
 from raftkv.mvcc import Event
+from raftkv.pb.quota import RemoveQuotaResponse, SetQuotaResponse
 from raftkv.pb.rendezvous import RendezvousResponse
 from raftkv.pb.rpc import AlarmResponse, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse
 from raftkv.pb.update import UpdateResponse
@@ -23,6 +24,8 @@ Response = (
     | LeaseResponse
     | RendezvousResponse
     | UpdateResponse
+    | SetQuotaResponse
+    | RemoveQuotaResponse
 )
 
 

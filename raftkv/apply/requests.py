@@ -22,6 +22,7 @@ from raftkv.apply.outcome import Response
 from raftkv.errors import AnswerNotKeptError, Code, RequestError, RequestIdExpiredError
 from raftkv.mvcc.steps import SLICE_ROWS, Steps
 from raftkv.pb import rpc
+from raftkv.pb.quota import RemoveQuotaResponse, SetQuotaResponse
 from raftkv.pb.rendezvous import RendezvousResponse
 from raftkv.pb.rpc import (
     AlarmResponse,
@@ -81,6 +82,8 @@ _RESPONSES: dict[int, type[Response]] = {
     42: rpc.AuthRoleRevokePermissionResponse,
     43: UpdateResponse,
     44: RendezvousResponse,
+    45: SetQuotaResponse,
+    46: RemoveQuotaResponse,
 }
 """The kinds of answers that are messages. The numbers stand in the rows: they are never reused."""
 _RESPONSE_KINDS = {response: kind for kind, response in _RESPONSES.items()}

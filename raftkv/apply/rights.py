@@ -52,6 +52,8 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "role_delete": Right.ROOT,
     "role_grant_permission": Right.ROOT,
     "role_revoke_permission": Right.ROOT,
+    "set_quota": Right.ROOT,
+    "remove_quota": Right.ROOT,
     "alarm": Right.OWN,
     "set_member": Right.OWN,
     "change_member": Right.OWN,

@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 from raftkv.errors import CompactedError, FutureRevisionError, LeaseNotFoundError
 from raftkv.mvcc.changes import Wanted, read_changes
 from raftkv.mvcc.compaction import scrub_step
+from raftkv.mvcc.counted import Counted
 from raftkv.mvcc.hashing import HistoryHash, hash_history, hash_tables
 from raftkv.mvcc.index import KeyIndex
 from raftkv.mvcc.layout import (
@@ -31,6 +32,7 @@ from raftkv.mvcc.layout import (
     versions_of,
 )
 from raftkv.mvcc.leased import Leased, NoneLeased
+from raftkv.mvcc.measure import measure
 from raftkv.mvcc.operations import Operations
 from raftkv.mvcc.plain import plain_version
 from raftkv.mvcc.ranges import read_key, read_range
@@ -82,6 +84,8 @@ class Store:
         self._lease_exists = lease_exists
         self._leased: Leased = leased if leased is not None else NoneLeased()
         self._lease_by_key = self._leased.by_key
+        self.counted: Counted | None = None
+        """Who counts what the live keys take; None: nobody."""
         self.operations = Operations()
         self._index = KeyIndex()
         self._restore(Progress())
@@ -152,9 +156,18 @@ class Store:
         sight = self._sight()
         return begin(_released(sight, hash_tables(sight)))
 
+    def measure(self, first: bytes, end: bytes | None) -> Steps[tuple[int, int]]:
+        """The bytes of the live keys in [first, end) with their values, and how many they are."""
+        sight = self._sight()
+        return _released(sight, measure(sight, first, end))
+
     def skip_revisions(self, count: int) -> None:
         """Goes on at a later revision: for data that was restored, where clients may have seen later ones than it has."""
         self.revision += count
+
+    def sight(self) -> Sight:
+        """The store at this moment, for who asks what no request can: to be used at once, or pinned, and then released."""
+        return self._sight()
 
     def _sight(self) -> Sight:
         return Sight(self._state, self._index, self.revision, self.compact_revision)
@@ -227,6 +240,8 @@ class Store:
 
     def _set(self, key: bytes, encoded: bytes, previous: bytes | None) -> Event:
         """A transaction of one put, without the staging: the three rows go in together."""
+        if self.counted is not None:
+            self.counted.put(key, encoded, previous)
         state, main = self._state, self.revision + 1
         row = pack_revision(main, 0)
         state.put(_LIVE, key, encoded)
@@ -328,7 +343,12 @@ class Store:
 
     def _transaction(self, settled: int | None = None) -> Transaction:
         """One after `settled`, which is the newest revision, or what that will be when those before it are committed."""
-        settled = self.revision if settled is None else settled
+        transaction = self._uncounted(self.revision if settled is None else settled)
+        if self.counted is not None:
+            transaction.tally = self.counted.tally()
+        return transaction
+
+    def _uncounted(self, settled: int) -> Transaction:
         return Transaction(self._state, self._index, settled, self.compact_revision, self._lease_by_key)
 
     def _commit(self, transaction: Transaction, response: WriteResponse) -> Written:
@@ -338,6 +358,8 @@ class Store:
     def _take_over(self, transaction: Transaction) -> None:
         assert transaction.settled == self.revision, "two requests changed the store at the same time"
         if transaction.events:
+            if transaction.tally is not None:
+                transaction.tally.settle()
             self._state.merge(transaction.rows)
             transaction.change_index(self._index)
             if self._index.by_creation:

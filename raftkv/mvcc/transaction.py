@@ -9,6 +9,7 @@ new revision, as in etcd (server/storage/mvcc/kvstore_txn.go).
 from collections.abc import Callable, Mapping, Sequence
 
 from raftkv.errors import KeyNotFoundError
+from raftkv.mvcc.counted import Tally
 from raftkv.mvcc.creation import CreationOrders
 from raftkv.mvcc.index import KeyIndex
 from raftkv.mvcc.layout import CREATE, DELETE, UPDATE, VERSION_OVERHEAD, Event, bounds, pack_revision, versions_of
@@ -58,13 +59,26 @@ def next_version(request: PutRequest, previous: bytes | None, revision: int) -> 
 class Transaction(Sight):
     """A sight with changes of its own."""
 
-    __slots__ = ("_index_changes", "_leased", "_live", "_staged_over", "events", "history", "leases", "revisions", "size")
+    __slots__ = (
+        "_index_changes",
+        "_leased",
+        "_live",
+        "_staged_over",
+        "events",
+        "history",
+        "leases",
+        "revisions",
+        "size",
+        "tally",
+    )
 
     def __init__(
         self, state: Viewable, index: KeyIndex, settled: int, compact_revision: int, leased: Mapping[bytes, int]
     ) -> None:
         """`leased`: the lease of each key that hangs on one."""
         super().__init__(state, index, settled, compact_revision)
+        self.tally: Tally | None = None
+        """To be told of each change."""
         self._leased = leased
         self.leases: dict[bytes, int] = {}
         """On which lease keys hang now, where that may have changed; 0: on none."""
@@ -198,6 +212,8 @@ class Transaction(Sight):
     def _stage(self, key: bytes, encoded: bytes | None, previous: bytes | None) -> None:
         if encoded is None and (key in self._leased or key in self.leases):
             self.leases[key] = 0
+        if self.tally is not None:
+            self.tally.note(key, encoded, previous)
         main, sub = self.settled + 1, len(self.events)
         row = pack_revision(main, sub)
         kind = DELETE if encoded is None else UPDATE if previous is not None else CREATE

@@ -1,4 +1,5 @@
 from raftkv.pb import rpc as _rpc_pb2
+from raftkv.pb import quota as _quota_pb2
 from raftkv.pb import rendezvous as _rendezvous_pb2
 from raftkv.pb import update as _update_pb2
 from google.protobuf.internal import containers as _containers
@@ -19,13 +20,14 @@ class RequestId(_message.Message):
     def __init__(self, client: _Optional[bytes] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("proposer", "proposal", "request_id", "user", "auth_revision", "refusal", "put", "delete_range", "txn", "compact", "alarm", "set_member", "change_member", "set_cluster_version", "lease_grant", "lease_revoke", "checkpoint_leases", "expire_leases", "auth_enable", "auth_disable", "user_add", "user_delete", "user_change_password", "user_grant_role", "user_revoke_role", "role_add", "role_delete", "role_grant_permission", "role_revoke_permission", "set_downgrade", "issue_token", "rendezvous", "rendezvous_timeouts", "update")
+    __slots__ = ("proposer", "proposal", "request_id", "user", "auth_revision", "refusal", "trace", "put", "delete_range", "txn", "compact", "alarm", "set_member", "change_member", "set_cluster_version", "lease_grant", "lease_revoke", "checkpoint_leases", "expire_leases", "auth_enable", "auth_disable", "user_add", "user_delete", "user_change_password", "user_grant_role", "user_revoke_role", "role_add", "role_delete", "role_grant_permission", "role_revoke_permission", "set_downgrade", "issue_token", "rendezvous", "rendezvous_timeouts", "update", "set_quota", "remove_quota")
     PROPOSER_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     AUTH_REVISION_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
     DELETE_RANGE_FIELD_NUMBER: _ClassVar[int]
     TXN_FIELD_NUMBER: _ClassVar[int]
@@ -54,12 +56,15 @@ class Command(_message.Message):
     RENDEZVOUS_FIELD_NUMBER: _ClassVar[int]
     RENDEZVOUS_TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
+    SET_QUOTA_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_QUOTA_FIELD_NUMBER: _ClassVar[int]
     proposer: int
     proposal: int
     request_id: RequestId
     user: str
     auth_revision: int
     refusal: int
+    trace: bytes
     put: _rpc_pb2.PutRequest
     delete_range: _rpc_pb2.DeleteRangeRequest
     txn: _rpc_pb2.TxnRequest
@@ -88,7 +93,9 @@ class Command(_message.Message):
     rendezvous: _rendezvous_pb2.JobChange
     rendezvous_timeouts: _rendezvous_pb2.JobTimeouts
     update: _update_pb2.UpdateRequest
-    def __init__(self, proposer: _Optional[int] = ..., proposal: _Optional[int] = ..., request_id: _Optional[_Union[RequestId, _Mapping]] = ..., user: _Optional[str] = ..., auth_revision: _Optional[int] = ..., refusal: _Optional[int] = ..., put: _Optional[_Union[_rpc_pb2.PutRequest, _Mapping]] = ..., delete_range: _Optional[_Union[_rpc_pb2.DeleteRangeRequest, _Mapping]] = ..., txn: _Optional[_Union[_rpc_pb2.TxnRequest, _Mapping]] = ..., compact: _Optional[_Union[_rpc_pb2.CompactionRequest, _Mapping]] = ..., alarm: _Optional[_Union[_rpc_pb2.AlarmRequest, _Mapping]] = ..., set_member: _Optional[_Union[SetMember, _Mapping]] = ..., change_member: _Optional[_Union[ChangeMember, _Mapping]] = ..., set_cluster_version: _Optional[_Union[SetClusterVersion, _Mapping]] = ..., lease_grant: _Optional[_Union[_rpc_pb2.LeaseGrantRequest, _Mapping]] = ..., lease_revoke: _Optional[_Union[_rpc_pb2.LeaseRevokeRequest, _Mapping]] = ..., checkpoint_leases: _Optional[_Union[CheckpointLeases, _Mapping]] = ..., expire_leases: _Optional[_Union[ExpireLeases, _Mapping]] = ..., auth_enable: _Optional[_Union[_rpc_pb2.AuthEnableRequest, _Mapping]] = ..., auth_disable: _Optional[_Union[_rpc_pb2.AuthDisableRequest, _Mapping]] = ..., user_add: _Optional[_Union[_rpc_pb2.AuthUserAddRequest, _Mapping]] = ..., user_delete: _Optional[_Union[_rpc_pb2.AuthUserDeleteRequest, _Mapping]] = ..., user_change_password: _Optional[_Union[_rpc_pb2.AuthUserChangePasswordRequest, _Mapping]] = ..., user_grant_role: _Optional[_Union[_rpc_pb2.AuthUserGrantRoleRequest, _Mapping]] = ..., user_revoke_role: _Optional[_Union[_rpc_pb2.AuthUserRevokeRoleRequest, _Mapping]] = ..., role_add: _Optional[_Union[_rpc_pb2.AuthRoleAddRequest, _Mapping]] = ..., role_delete: _Optional[_Union[_rpc_pb2.AuthRoleDeleteRequest, _Mapping]] = ..., role_grant_permission: _Optional[_Union[_rpc_pb2.AuthRoleGrantPermissionRequest, _Mapping]] = ..., role_revoke_permission: _Optional[_Union[_rpc_pb2.AuthRoleRevokePermissionRequest, _Mapping]] = ..., set_downgrade: _Optional[_Union[SetDowngrade, _Mapping]] = ..., issue_token: _Optional[_Union[IssueToken, _Mapping]] = ..., rendezvous: _Optional[_Union[_rendezvous_pb2.JobChange, _Mapping]] = ..., rendezvous_timeouts: _Optional[_Union[_rendezvous_pb2.JobTimeouts, _Mapping]] = ..., update: _Optional[_Union[_update_pb2.UpdateRequest, _Mapping]] = ...) -> None: ...
+    set_quota: _quota_pb2.SetQuotaRequest
+    remove_quota: _quota_pb2.RemoveQuotaRequest
+    def __init__(self, proposer: _Optional[int] = ..., proposal: _Optional[int] = ..., request_id: _Optional[_Union[RequestId, _Mapping]] = ..., user: _Optional[str] = ..., auth_revision: _Optional[int] = ..., refusal: _Optional[int] = ..., trace: _Optional[bytes] = ..., put: _Optional[_Union[_rpc_pb2.PutRequest, _Mapping]] = ..., delete_range: _Optional[_Union[_rpc_pb2.DeleteRangeRequest, _Mapping]] = ..., txn: _Optional[_Union[_rpc_pb2.TxnRequest, _Mapping]] = ..., compact: _Optional[_Union[_rpc_pb2.CompactionRequest, _Mapping]] = ..., alarm: _Optional[_Union[_rpc_pb2.AlarmRequest, _Mapping]] = ..., set_member: _Optional[_Union[SetMember, _Mapping]] = ..., change_member: _Optional[_Union[ChangeMember, _Mapping]] = ..., set_cluster_version: _Optional[_Union[SetClusterVersion, _Mapping]] = ..., lease_grant: _Optional[_Union[_rpc_pb2.LeaseGrantRequest, _Mapping]] = ..., lease_revoke: _Optional[_Union[_rpc_pb2.LeaseRevokeRequest, _Mapping]] = ..., checkpoint_leases: _Optional[_Union[CheckpointLeases, _Mapping]] = ..., expire_leases: _Optional[_Union[ExpireLeases, _Mapping]] = ..., auth_enable: _Optional[_Union[_rpc_pb2.AuthEnableRequest, _Mapping]] = ..., auth_disable: _Optional[_Union[_rpc_pb2.AuthDisableRequest, _Mapping]] = ..., user_add: _Optional[_Union[_rpc_pb2.AuthUserAddRequest, _Mapping]] = ..., user_delete: _Optional[_Union[_rpc_pb2.AuthUserDeleteRequest, _Mapping]] = ..., user_change_password: _Optional[_Union[_rpc_pb2.AuthUserChangePasswordRequest, _Mapping]] = ..., user_grant_role: _Optional[_Union[_rpc_pb2.AuthUserGrantRoleRequest, _Mapping]] = ..., user_revoke_role: _Optional[_Union[_rpc_pb2.AuthUserRevokeRoleRequest, _Mapping]] = ..., role_add: _Optional[_Union[_rpc_pb2.AuthRoleAddRequest, _Mapping]] = ..., role_delete: _Optional[_Union[_rpc_pb2.AuthRoleDeleteRequest, _Mapping]] = ..., role_grant_permission: _Optional[_Union[_rpc_pb2.AuthRoleGrantPermissionRequest, _Mapping]] = ..., role_revoke_permission: _Optional[_Union[_rpc_pb2.AuthRoleRevokePermissionRequest, _Mapping]] = ..., set_downgrade: _Optional[_Union[SetDowngrade, _Mapping]] = ..., issue_token: _Optional[_Union[IssueToken, _Mapping]] = ..., rendezvous: _Optional[_Union[_rendezvous_pb2.JobChange, _Mapping]] = ..., rendezvous_timeouts: _Optional[_Union[_rendezvous_pb2.JobTimeouts, _Mapping]] = ..., update: _Optional[_Union[_update_pb2.UpdateRequest, _Mapping]] = ..., set_quota: _Optional[_Union[_quota_pb2.SetQuotaRequest, _Mapping]] = ..., remove_quota: _Optional[_Union[_quota_pb2.RemoveQuotaRequest, _Mapping]] = ...) -> None: ...
 
 class SetMember(_message.Message):
     __slots__ = ("member",)
