@@ -29,6 +29,7 @@ NATIVE = (
     "raftkv/peer/codec.py",
     "raftkv/peer/framing.py",
     "raftkv/server/applier.py",
+    "raftkv/server/forwarded.py",
     "raftkv/server/leadership.py",
     "raftkv/server/measured.py",
     "raftkv/server/parts.py",

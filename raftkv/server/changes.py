@@ -31,6 +31,7 @@ from raftkv.raft.membership import encode_change
 from raftkv.raft.messages import EntryKind, Propose
 from raftkv.raft.raft import Raft
 from raftkv.raft.status import Status
+from raftkv.server.forwarded import is_change
 from raftkv.server.proposals import Proposal, Proposals
 
 IN_SYNC = 0.9
@@ -98,7 +99,8 @@ class MembershipChanges:
             return False
         if self._leads() and message.term == self._raft.term and message.source in self._machine.members:
             for _, data in message.proposals:
-                self._enqueue(data)
+                if is_change(data):
+                    self._enqueue(data)
         return True
 
     def heard(self, node_id: int) -> None:

@@ -39,6 +39,7 @@ from raftkv.reply import Reply
 from raftkv.server.applier import Applier
 from raftkv.server.asking import LeaderAsks
 from raftkv.server.changes import MembershipChanges
+from raftkv.server.forwarded import without_nonsense
 from raftkv.server.leadership import Leadership
 from raftkv.server.measured import Measured
 from raftkv.server.parts import Parts, Settings
@@ -369,9 +370,11 @@ class Replica:
     def receive(self, message: Message) -> None:
         if self._stopped:
             return
-        if type(message) is Propose and self._changes.arrived(message):
-            self.wake()
-            return
+        if type(message) is Propose:
+            if self._changes.arrived(message):
+                self.wake()
+                return
+            message = without_nonsense(message)
         if self._changes.waiting:
             self._changes.heard(message.source)
         self._raft.step(message)

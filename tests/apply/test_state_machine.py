@@ -65,6 +65,14 @@ def test_entry_out_of_order_is_a_bug() -> None:
         machine.apply_entry(Entry(2, 1, EntryKind.NORMAL, b""))
 
 
+def test_an_entry_that_cannot_be_read_is_passed_over() -> None:
+    machine = Machine()
+    assert machine.apply_data(b"\xff\xff") == Outcome()
+    assert machine.machine.applied_index == 1
+    machine.apply(**put(b"a", b"1"))
+    assert machine.machine.store.revision == 2
+
+
 def test_command_of_an_unknown_kind_is_a_bug() -> None:
     with pytest.raises(AssertionError):
         Machine().apply_data(command())
