@@ -32,8 +32,8 @@ KEEPALIVE_SECONDS: Final = 75.0
 FAREWELL_SECONDS: Final = 0.5
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-Page = Callable[[BaseRequest], Awaitable[Response]]
-"""Answers GET."""
+Page = Callable[[BaseRequest], Awaitable[StreamResponse]]
+"""Answers GET: with a Response that is yet to be sent, or with what has been sent already, as a stream is."""
 
 
 class Gateway:
@@ -47,8 +47,10 @@ class Gateway:
         metrics: Callable[[], bytes],
         max_message_bytes: int,
         hooks: Hooks | None = None,
+        leaving: Callable[[], None] = lambda: None,
     ) -> None:
-        """`metrics` makes the answer to a scrape, on a thread of its own.
+        """`metrics` makes the answer to a scrape, on a thread of its own. `leaving` is called by `drain`: pages that are streams
+        are to end.
 
         Raises:
             TypeError: the messages of a method have no JSON form here.
@@ -56,6 +58,7 @@ class Gateway:
         self._routes = routes(methods)
         self._pages = {**pages, "/metrics": self._scrape}
         self._metrics = metrics
+        self._leaving = leaving
         self._worker = ThreadPoolExecutor(1, "raftkv-gateway")
         self._surroundings = Surroundings(hooks or Hooks(), max_message_bytes, self._worker, lambda: self._stopping)
         self._calls: dict[Any, asyncio.Task[Any]] = {}
@@ -78,6 +81,7 @@ class Gateway:
 
     def drain(self) -> None:
         """Closes what waits for a request, and everything else after its answer."""
+        self._leaving()
         for connection in self._server.connections:
             if connection in self._calls:
                 connection.close()
@@ -131,7 +135,10 @@ class Gateway:
             return await SocketExchange(route, request, self._surroundings).run()
         page = self._pages.get(path)
         if page is not None and request.method == HTTPMethod.GET:
-            response = await page(request)
+            paged = await page(request)
+            if not isinstance(paged, Response):
+                return paged
+            response = paged
         elif page is not None:
             response = not_allowed(HTTPMethod.GET)
         elif route is not None:

@@ -11,6 +11,7 @@ google.protobuf.json_format is not for texts of strangers (CVE-2026-0994: it nes
 import re
 from collections.abc import Callable
 from functools import cache
+from math import isinf
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -199,11 +200,28 @@ def _bytes(value: Any) -> bytes:
     return decode(value)
 
 
+def _double(value: Any) -> float:
+    if type(value) is str:
+        if value in _NO_NUMBERS:
+            return float(value)
+        value = whole_value(value)
+    if value is None:
+        return 0.0
+    if type(value) is not Number:
+        raise _misfit(value, "float64")
+    number = float(value)
+    if isinf(number):
+        raise JsonError(f"json: cannot unmarshal number {value} into Go value of type float64")
+    return number
+
+
+_NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _INT32, _UINT32 = _integer(32, signed=True), _integer(32, signed=False)
 _INT64, _UINT64 = _integer(64, signed=True), _integer(64, signed=False)
 _SCALARS: Final[dict[int, Scalar]] = {
     FieldDescriptor.TYPE_BOOL: _boolean,
     FieldDescriptor.TYPE_BYTES: _bytes,
+    FieldDescriptor.TYPE_DOUBLE: _double,
     FieldDescriptor.TYPE_STRING: _string,
     FieldDescriptor.TYPE_INT32: _INT32,
     FieldDescriptor.TYPE_SINT32: _INT32,

@@ -8,6 +8,7 @@ from binascii import b2a_base64
 from collections.abc import Callable
 from functools import cache
 from json.encoder import encode_basestring_ascii
+from math import isfinite, isnan
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -16,24 +17,8 @@ from google.protobuf.message import Message
 Out = list[str]
 Writer = Callable[[Any, Out], None]
 
-_QUOTED_INTEGERS: Final = frozenset(
-    {
-        FieldDescriptor.TYPE_INT64,
-        FieldDescriptor.TYPE_UINT64,
-        FieldDescriptor.TYPE_SINT64,
-        FieldDescriptor.TYPE_FIXED64,
-        FieldDescriptor.TYPE_SFIXED64,
-    }
-)
-_PLAIN_INTEGERS: Final = frozenset(
-    {
-        FieldDescriptor.TYPE_INT32,
-        FieldDescriptor.TYPE_UINT32,
-        FieldDescriptor.TYPE_SINT32,
-        FieldDescriptor.TYPE_FIXED32,
-        FieldDescriptor.TYPE_SFIXED32,
-    }
-)
+_EXACT: Final = 2.0**53
+"""Below, every integer is a double."""
 
 
 def to_json(message: Message) -> str:
@@ -95,19 +80,45 @@ def _writer(field: FieldDescriptor) -> Writer:
 def _scalar_writer(field: FieldDescriptor) -> Writer:
     if field.enum_type is not None:
         return _enum_writer(field.enum_type)
-    if field.type in _QUOTED_INTEGERS:
-        return lambda value, out: out.append(f'"{value}"')
-    if field.type in _PLAIN_INTEGERS:
-        return lambda value, out: out.append(str(value))
-    if field.type == FieldDescriptor.TYPE_BOOL:
-        return lambda value, out: out.append("true" if value else "false")
-    if field.type == FieldDescriptor.TYPE_STRING:
-        return lambda value, out: out.append(encode_basestring_ascii(value))
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return lambda value, out: out.append(f'"{b2a_base64(value, newline=False).decode()}"')
-    raise TypeError(f"{field.full_name}: the gateway does not know its type")
+    writer = _SCALARS.get(field.type)
+    if writer is None:
+        raise TypeError(f"{field.full_name}: the gateway does not know its type")
+    return writer
+
+
+def _number(value: float) -> str:
+    """A double; what JSON has no number for is a text, as in protobuf's JSON."""
+    if isfinite(value):
+        return repr(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return '"NaN"' if isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
 
 
 def _enum_writer(enum: EnumDescriptor) -> Writer:
     names = {value.number: f'"{value.name}"' for value in enum.values}
     return lambda value, out: out.append(names.get(value) or str(value))
+
+
+def _quoted_integer(value: int, out: Out) -> None:
+    out.append(f'"{value}"')
+
+
+def _plain_integer(value: int, out: Out) -> None:
+    out.append(str(value))
+
+
+_SCALARS: Final[dict[int, Writer]] = {
+    FieldDescriptor.TYPE_BOOL: lambda value, out: out.append("true" if value else "false"),
+    FieldDescriptor.TYPE_BYTES: lambda value, out: out.append(f'"{b2a_base64(value, newline=False).decode()}"'),
+    FieldDescriptor.TYPE_DOUBLE: lambda value, out: out.append(_number(value)),
+    FieldDescriptor.TYPE_STRING: lambda value, out: out.append(encode_basestring_ascii(value)),
+    FieldDescriptor.TYPE_INT32: _plain_integer,
+    FieldDescriptor.TYPE_SINT32: _plain_integer,
+    FieldDescriptor.TYPE_SFIXED32: _plain_integer,
+    FieldDescriptor.TYPE_UINT32: _plain_integer,
+    FieldDescriptor.TYPE_FIXED32: _plain_integer,
+    FieldDescriptor.TYPE_INT64: _quoted_integer,
+    FieldDescriptor.TYPE_SINT64: _quoted_integer,
+    FieldDescriptor.TYPE_SFIXED64: _quoted_integer,
+    FieldDescriptor.TYPE_UINT64: _quoted_integer,
+    FieldDescriptor.TYPE_FIXED64: _quoted_integer,
+}

@@ -3,7 +3,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,3 +184,24 @@ def test_base64_with_line_ends_is_read(data: bytes, position: int) -> None:
     text = to_json(rpc.PutRequest(key=data or b"x"))[len('{"key":"') : -2]
     at = min(position, len(text))
     assert decode(text[:at] + "\r\n" + text[at:]) == (data or b"x")
+
+
+def _doubles() -> Any:
+    pool = descriptor_pool.DescriptorPool()
+    file = descriptor_pb2.FileDescriptorProto(name="doubles.proto", syntax="proto3")
+    field = file.message_type.add(name="Doubles").field.add(name="each", number=1)
+    field.type, field.label = field.TYPE_DOUBLE, field.LABEL_REPEATED
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("Doubles"))
+
+
+def test_doubles_are_numbers_and_what_is_no_number_is_a_text() -> None:
+    kind = _doubles()
+    values = [0.25, 3.0, -1e300, float("inf"), float("-inf")]
+    text = to_json(kind(each=values))
+    assert text == '{"each":[0.25,3,-1e+300,"Infinity","-Infinity"]}'
+    assert read(kind(), text.encode()) == kind(each=values)
+    assert to_json(kind(each=[float("nan")])) == '{"each":["NaN"]}'
+    assert read(kind(), b'{"each":["0.5",1e3,null]}') == kind(each=[0.5, 1000, 0])
+    for wrong in (b'{"each":[1e999]}', b'{"each":[true]}', b'{"each":["x"]}'):
+        refusal(kind(), wrong)
