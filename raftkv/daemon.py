@@ -59,6 +59,8 @@ from raftkv.server.bootstrap import (
 from raftkv.server.compaction import PeriodicCompactor, RevisionCompactor, keep_compacting
 from raftkv.server.corruption import CorruptionCheck
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
+from raftkv.server.lighthouse_callers import LighthouseCallers
+from raftkv.server.lighthouse_keeper import LighthouseKeeper
 from raftkv.server.parts import Parts, Settings
 from raftkv.server.probing import PeerProbes
 from raftkv.server.publish import publish
@@ -152,15 +154,28 @@ class _Daemon:
                 asyncio.get_running_loop(),
                 LeaseSettings(election_timeout_s=self._config.election_timeout / 1000),
             )
+            lighthouse = LighthouseKeeper(replica, self._clock, asyncio.get_running_loop(), unix_time)
+            callers = LighthouseCallers(replica, self._clock, asyncio.get_running_loop())
             job_times = JobTimes(lambda: replica.machine.rendezvous.jobs)
             probes = PeerProbes(replica, self._clock, unix_time, __version__)
             server, gateway = self._servers(
-                replica, health, engine, peers, lag, proofs=proofs, leases=leases, probes=probes, job_times=job_times
+                replica,
+                health,
+                engine,
+                peers,
+                lag,
+                proofs=proofs,
+                leases=leases,
+                probes=probes,
+                job_times=job_times,
+                callers=callers,
             )
             replica.turn_ended = server.flush
             try:
                 leases.start()
                 jobs.start()
+                lighthouse.start()
+                callers.start()
                 await self._start(replica, peers, server)
                 lag.start()
                 job_times.start()
@@ -168,6 +183,7 @@ class _Daemon:
                 await asyncio.wait([asked_to_stop, replica.failed], return_when=asyncio.FIRST_COMPLETED)
                 log.info("stopping")
                 health.stop_serving()
+                callers.stop()
                 for duty in duties:
                     duty.cancel()
                 await self._leave(replica, server, gateway)
@@ -176,6 +192,8 @@ class _Daemon:
                 job_times.stop()
                 leases.stop()
                 jobs.stop()
+                lighthouse.stop()
+                callers.stop()
                 proofs.passwords.stop()
                 replica.stop()
                 await _stop_serving(server, gateway, 0.0)
@@ -238,6 +256,7 @@ class _Daemon:
         leases: LeaseKeeper,
         probes: PeerProbes,
         job_times: JobTimes,
+        callers: LighthouseCallers,
     ) -> tuple[GrpcServer, Gateway]:
         """Two protocols on the clients' ports."""
         config = self._config
@@ -245,7 +264,17 @@ class _Daemon:
         limits = Limits(max_request_bytes=config.max_request_bytes, max_txn_ops=config.max_txn_ops)
         options = server_options(config)
         watch = watch_settings(config)
-        methods = services(replica, health, quota, limits, engine.size, authentication=proofs, watch=watch, rng=self._rng)
+        methods = services(
+            replica,
+            health,
+            quota,
+            limits,
+            engine.size,
+            authentication=proofs,
+            watch=watch,
+            lighthouse=callers,
+            rng=self._rng,
+        )
         calls = CallCounts(methods)
         health_counts = HealthCounts()
         sources = Sources(

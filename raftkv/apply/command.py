@@ -38,6 +38,7 @@ ISSUE_TOKEN = _tag("issue_token")
 RENDEZVOUS = _tag("rendezvous")
 RENDEZVOUS_TIMEOUTS = _tag("rendezvous_timeouts")
 UPDATE = _tag("update")
+FORM_QUORUM = _tag("form_quorum")
 SET_QUOTA = _tag("set_quota")
 REMOVE_QUOTA = _tag("remove_quota")
 

@@ -29,6 +29,7 @@ from raftkv.apply.updates import Updates
 from raftkv.auth.state import Auth, Author
 from raftkv.errors import CorruptClusterError, NoSpaceError, NotAllowedError, RequestError, StorageError
 from raftkv.lease import LeaseCommands, Lessor
+from raftkv.lighthouse import Lighthouses
 from raftkv.mvcc import Event, Steps, Store
 from raftkv.mvcc.checks import puts_anything
 from raftkv.mvcc.steps import begin
@@ -96,6 +97,7 @@ class StateMachine:
         self.store = store if store is not None else Store(state, self.lessor.exists, self.lessor)
         self.leases = LeaseCommands(self.lessor, self.store)
         self.rendezvous = Rendezvous(state, self.store, self.lessor)
+        self.lighthouses = Lighthouses(state, self.store)
         self.applied_index = 0
         self.applied_term = 0
         self._term = 0
@@ -126,6 +128,7 @@ class StateMachine:
             "issue_token": self._issue_token,
             "rendezvous": self.rendezvous.apply,
             "rendezvous_timeouts": lambda request: self.rendezvous.time_out(request, self._term),
+            "form_quorum": lambda request: self.lighthouses.form(request, self._term),
             "update": Updates(self.store).apply,
             "set_quota": lambda request: begin(self.quotas.set(request)),
             "remove_quota": self.quotas.remove,
@@ -175,6 +178,7 @@ class StateMachine:
         yield from self.lessor.load()
         yield from self.store.load()
         yield from self.rendezvous.load()
+        yield from self.lighthouses.load()
 
     def bootstrap(self, membership: Membership, members: list[Member], *, index: int = 0, term: int = 0) -> None:
         """The members that a cluster starts with, which no entry of the log adds: this is the state at that index and term.

@@ -64,6 +64,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "issue_token": Right.OWN,
     "rendezvous": Right.JOB,
     "rendezvous_timeouts": Right.OWN,
+    "form_quorum": Right.OWN,
 }
 """By the command's field in command.Command."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from raftkv.errors import Code, RequestError, UnimplementedError
@@ -76,7 +77,10 @@ class Router:
             raise UnimplementedError(self._unknown(head.path))
         if encoding not in ENCODINGS:
             raise _UnknownEncodingError(f'grpc: Decompressor is not installed for grpc-encoding "{encoding}"')
-        return Route(method, metadata(head.fields), encoding)
+        fields = metadata(head.fields)
+        if "@" in head.authority:  # whom the client's address names, which some say nowhere else (raftkv.rpc.lighthouse)
+            fields = MappingProxyType({**fields, ":authority": head.authority})
+        return Route(method, fields, encoding)
 
     def _unknown(self, path: str) -> str:
         """As grpc-go words it."""

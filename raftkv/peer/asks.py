@@ -41,6 +41,8 @@ class Kind(IntEnum):
     LEASE_TIME_TO_LIVE = 2
     HASH = 3
     PROBE = 4
+    OVERVIEW = 5
+    LIGHTHOUSE = 6
 
 
 @dataclass(frozen=True, slots=True)

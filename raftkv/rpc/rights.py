@@ -29,6 +29,7 @@ class Right(Enum):
 
 _AUTH, _KV, _LEASE = "etcdserverpb.Auth", "etcdserverpb.KV", "etcdserverpb.Lease"
 _RENDEZVOUS = "raftkv.v1.Rendezvous"
+_LIGHTHOUSE = "torchft.LighthouseService"
 _CLUSTER, _MAINTENANCE = "etcdserverpb.Cluster", "etcdserverpb.Maintenance"
 
 _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
@@ -49,6 +50,7 @@ _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
         ("raftkv.v1.Updates", "Update"),
         (_RENDEZVOUS, "Join Leave Report Close Remove Exclude Readmit Preempt AcknowledgePreemption Look Watch World List"),
         (_RENDEZVOUS, "Barrier CancelBarrier Announce Checkpoints"),
+        (_LIGHTHOUSE, "Quorum Heartbeat"),
         (_LEASE, "LeaseRevoke LeaseTimeToLive"),
         ("v3lockpb.Lock", "Lock Unlock"),
         ("v3electionpb.Election", "Campaign Proclaim Leader Observe Resign"),

@@ -12,6 +12,7 @@ from raftkv.rpc.guard import guarded
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import KV, Limits
 from raftkv.rpc.lease import Leases
+from raftkv.rpc.lighthouse import LighthouseService
 from raftkv.rpc.lock import Lock
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
@@ -20,6 +21,7 @@ from raftkv.rpc.rendezvous import RendezvousService
 from raftkv.rpc.updates import PATH as UPDATE_PATH
 from raftkv.rpc.updates import UpdatesService, check_update
 from raftkv.rpc.watch import Watch, WatchSettings
+from raftkv.server.lighthouse_callers import LighthouseCallers
 from raftkv.server.quota import Quota
 from raftkv.server.replica import Replica
 
@@ -33,6 +35,7 @@ def services(
     *,
     authentication: Authentication,
     watch: WatchSettings,
+    lighthouse: LighthouseCallers,
     rng: Random,
 ) -> list[Method]:
     """Every method, with the checks that all have in common."""
@@ -56,6 +59,7 @@ def services(
         *UpdatesService(replica, quota, limits).methods(),
         *Leases(replica, quota, access, election_timeout_s=watch.election_timeout_s, rng=rng).methods(),
         *RendezvousService(replica, quota, access, election_timeout_s=watch.election_timeout_s).methods(),
+        *LighthouseService(lighthouse, access).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),

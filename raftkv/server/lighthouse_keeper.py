@@ -1,0 +1,262 @@
+"""The leader's part in lighthouses: it alone knows which groups live and which calls wait, decides quorums and tells them the log.
+
+All of it is soft: a new leader begins with nothing but the last quorum of each job, and is told by every node, within a moment,
+which calls wait there (raftkv.server.lighthouse_callers). Until its heartbeat timeout is over it takes every group of the last
+quorum to be alive: silence that began with another leader is held against nobody. So a change of leaders never makes a quorum smaller.
+
+As with leases, a time in which the process stood still does not count, and what a leader tells the log counts in its own term only.
+"""
+
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from raftkv.apply.command import FORM_QUORUM, body
+from raftkv.clock import Clock
+from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError, StoppedError
+from raftkv.lighthouse import Caller, QuorumOptions, decide, options_key, parse_options
+from raftkv.mvcc import finish
+from raftkv.pb.kv import KeyValue
+from raftkv.pb.lighthouse import FormQuorum, LighthouseAnswers, LighthouseNews, WaitingCall
+from raftkv.pb.rpc import RangeRequest
+from raftkv.pb.torchft import QuorumMember
+from raftkv.peer.asks import Kind
+from raftkv.reply import Reply
+from raftkv.server.replica import Replica
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 0.1
+"""Between two looks at the times, as in torchft's lighthouse."""
+STALL_S = 0.5
+"""A look that is so late means that the process stood still."""
+SILENCE_S = 3.0
+"""Calls of a node that was not heard of for so long wait no more: it tells of them several times a second."""
+MAX_GROUPS = 10_000
+"""Groups of a job that are counted; more are not heard."""
+
+
+class _Call:
+    """A call of Quorum that waits at some node."""
+
+    __slots__ = ("member", "node", "since")
+
+    def __init__(self, node: int, member: QuorumMember, since: float) -> None:
+        self.node = node
+        self.member = member
+        self.since = since
+
+
+class _Job:
+    """What the leader knows of a job."""
+
+    __slots__ = ("answered", "calls", "formed_at", "heartbeats", "options", "options_revision", "proposed", "response")
+
+    def __init__(self) -> None:
+        self.calls: dict[int, _Call] = {}
+        """By ticket."""
+        self.heartbeats: dict[str, float] = {}
+        self.answered: frozenset[int] = frozenset()
+        """The tickets of the last quorum of this term; who asks about them has not seen it."""
+        self.response = b""
+        self.formed_at = 0.0
+        self.proposed = False
+        """Whether a quorum is on its way through the log. One at a time."""
+        self.options = QuorumOptions()
+        self.options_revision = 0
+
+
+class LighthouseKeeper:
+    """Every node has one; the leader's is at work."""
+
+    def __init__(self, replica: Replica, clock: Clock, loop: AbstractEventLoop, unix_time: Callable[[], float]) -> None:
+        self._replica = replica
+        self._clock = clock
+        self._loop = loop
+        self._unix_time = unix_time
+        self._lighthouses = replica.machine.lighthouses
+        self._term = 0
+        """In which this node keeps what follows; 0: it does not."""
+        self._jobs: dict[str, _Job] = {}
+        self._heard: dict[int, float] = {}
+        """When each node was heard of."""
+        self._began = 0.0
+        self._looked_at = clock.now()
+        self._stood_still_s = 0.0
+        self._timer: TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._lighthouses.audience.append(self)
+        self._replica.asks.serve(Kind.LIGHTHOUSE, self._take)
+        self._timer = self._loop.call_later(LOOK_S, self._look)
+
+    def stop(self) -> None:
+        """Looks no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- time and leadership ---------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        """Seconds in which this process was there to hear groups."""
+        now = self._clock.now()
+        late = now - self._looked_at - LOOK_S
+        if late > STALL_S:
+            self._stood_still_s += late
+        self._looked_at = now
+        return now - self._stood_still_s
+
+    def _leads(self, now: float) -> bool:
+        replica = self._replica
+        term = replica.term if replica.is_leader and replica.machine.applied_term == replica.term else 0
+        if term != self._term:
+            self._term, self._jobs, self._heard, self._began = term, {}, {}, now
+        return term != 0
+
+    def _look(self) -> None:
+        if self._replica.failed.done():
+            return
+        self._timer = self._loop.call_later(LOOK_S, self._look)
+        now = self._now()
+        if not self._leads(now):
+            return
+        for node in [node for node, heard_at in self._heard.items() if now - heard_at > SILENCE_S]:
+            self._drop_calls(node)
+            del self._heard[node]
+        try:
+            for name, job in list(self._jobs.items()):
+                self._tidy(name, job, now)
+                if job.calls:
+                    self._consider(name, job, now)
+        except StoppedError:
+            self.stop()
+
+    # --- what nodes tell -------------------------------------------------------------------------------------------
+
+    def _take(self, data: bytes, node: int) -> Reply[bytes]:
+        """The news of a node, and which of its calls are answered. Raises NotLeaderError."""
+        now = self._now()
+        if not self._leads(now):
+            raise NotLeaderError
+        news = LighthouseNews.FromString(data)
+        self._heard[node] = now
+        if news.whole:
+            self._drop_calls(node)
+        for heard in news.heartbeats:
+            job = self._job(heard.job)
+            for group in heard.replica_ids:
+                self._hear(job, group, now)
+        answers = self._calls(node, news.waiting, now)
+        reply: Reply[bytes] = Reply()
+        reply.set_result(answers.SerializeToString())
+        return reply
+
+    def _calls(self, node: int, calls: Sequence[WaitingCall], now: float) -> LighthouseAnswers:
+        answers = LighthouseAnswers()
+        concerned: dict[str, _Job] = {}
+        for call in calls:
+            job = self._job(call.job)
+            if call.ticket in job.answered:
+                answers.answers.add(tickets=(call.ticket,), response=job.response)
+                continue
+            since = now - call.age_ms / 1000
+            job.calls[call.ticket] = _Call(node, call.member, max(since, job.formed_at))
+            self._hear(job, call.member.replica_id, since)
+            concerned[call.job] = job
+        for name, job in concerned.items():
+            last = self._lighthouses.jobs.get(name)
+            if last is None or len(job.calls) >= len(last.groups):  # otherwise the next look is soon enough
+                self._consider(name, job, now)
+        return answers
+
+    def _job(self, name: str) -> _Job:
+        job = self._jobs.get(name)
+        if job is None:
+            job = self._jobs[name] = _Job()
+            last = self._lighthouses.jobs.get(name)
+            if last is not None:
+                job.heartbeats.update(dict.fromkeys(last.groups, self._began))
+        return job
+
+    def _hear(self, job: _Job, group: str, when: float) -> None:
+        if group in job.heartbeats or len(job.heartbeats) < MAX_GROUPS:
+            job.heartbeats[group] = max(when, job.heartbeats.get(group, when))
+
+    def _drop_calls(self, node: int) -> None:
+        for job in self._jobs.values():
+            for ticket in [ticket for ticket, call in job.calls.items() if call.node == node]:
+                del job.calls[ticket]
+
+    def _tidy(self, name: str, job: _Job, now: float) -> None:
+        """Forgets groups that are dead, and a job that nobody was heard of."""
+        oldest = now - 2 * self._options(name, job).heartbeat_timeout_ms / 1000
+        for group in [group for group, heard_at in job.heartbeats.items() if heard_at < oldest]:
+            del job.heartbeats[group]
+        if not (job.heartbeats or job.calls or job.proposed):
+            del self._jobs[name]
+
+    # --- quorums ---------------------------------------------------------------------------------------------------
+
+    def _consider(self, name: str, job: _Job, now: float) -> None:
+        if job.proposed:
+            return
+        youngest: dict[str, _Call] = {}
+        for call in job.calls.values():
+            other = youngest.get(call.member.replica_id)
+            if other is None or call.since >= other.since:
+                youngest[call.member.replica_id] = call
+        callers = {group: Caller(call.since, call.member.shrink_only) for group, call in youngest.items()}
+        last = self._lighthouses.jobs.get(name)
+        decision = decide(now, callers, job.heartbeats, () if last is None else last.groups, self._options(name, job))
+        if decision.groups:
+            members = [youngest[group].member for group in decision.groups]
+            self._propose(name, job, members)
+
+    def _propose(self, name: str, job: _Job, members: Sequence[QuorumMember]) -> None:
+        groups = {member.replica_id for member in members}
+        request = FormQuorum(term=self._term, job=name, created_ns=int(self._unix_time() * 1_000_000_000))
+        request.participants.extend(members)
+        request.tickets.extend(ticket for ticket, call in job.calls.items() if call.member.replica_id in groups)
+        job.proposed = True
+        self._replica.propose_duty(body(FORM_QUORUM, request.SerializeToString())).add_done_callback(
+            lambda reply: self._proposed(name, job, reply)
+        )
+
+    def _proposed(self, name: str, job: _Job, reply: Reply[None]) -> None:
+        """The next look tries again, if it has to."""
+        job.proposed = False
+        error = reply.exception()
+        if isinstance(error, RequestError):
+            log.warning("a quorum was not formed", job=name, error=str(error))
+
+    def formed(self, job: str, tickets: Sequence[int], response: bytes) -> None:
+        """See Audience."""
+        known = self._jobs.get(job)
+        if known is None:
+            return
+        # A group that asks a second time while its quorum is on its way is in that quorum, too.
+        groups = set(self._lighthouses.jobs[job].groups)
+        late = [ticket for ticket, call in known.calls.items() if call.member.replica_id in groups]
+        known.answered, known.response, known.formed_at = frozenset((*tickets, *late)), response, self._now()
+        for ticket in late:
+            del known.calls[ticket]
+        for call in known.calls.values():  # who was left out asks anew: the next quorum waits for others as long as any
+            call.since = known.formed_at
+
+    def _options(self, name: str, job: _Job) -> QuorumOptions:
+        found = self._stored(options_key(name))
+        revision = 0 if found is None else found.mod_revision
+        if revision != job.options_revision:
+            job.options_revision = revision
+            try:
+                job.options = QuorumOptions() if found is None else parse_options(found.value)
+            except InvalidArgumentError as error:
+                log.warning("the lighthouse's options stay as they were", job=name, error=str(error))
+        return job.options
+
+    def _stored(self, key: str) -> KeyValue | None:
+        response = finish(self._replica.store.range(RangeRequest(key=key.encode())))
+        return next(iter(response.kvs), None)
