@@ -12,8 +12,11 @@ from typing import Any, ClassVar
 LEADER = 0
 """In place of a node: whoever leads when the fault begins."""
 
+CLIENTS = -1
+"""In place of a node at an end of a link: all clients."""
+
 Link = tuple[int, int]
-"""One direction between two nodes: source, target."""
+"""One direction between two nodes, or between clients and a node: source, target."""
 
 POINTS = (
     "raftBeforeSave",  # entries, a term or a vote are about to be written
@@ -60,7 +63,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition(Fault):
-    """Messages over these links vanish; connections stay open and silent."""
+    """Messages over these links vanish; connections stay open and silent. Clients may be cut off, too, from one side or in one direction."""
 
     kind: ClassVar[str] = "partition"
     links: tuple[Link, ...]

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from raftkv_chaos.faults import (
+    CLIENTS,
     LEADER,
     POINTS,
     Admin,
@@ -32,6 +33,8 @@ from raftkv_chaos.faults import (
 
 KINDS = ("partition", "weather", "clog", "crash", "point", "pause", "disk", "damage", "clock", "member", "restart", "admin")
 """What can be asked for by name. `point` is a crash or pause at a named place, `damage` what destroys stored data."""
+WITH_CLIENTS = 0.4
+"""How often a partition goes through between clients and some of the nodes, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,20 @@ class Draws:
 
     def _partition(self, at_s: float) -> Fault:
         shape = self._dice.choice(("halves", "isolate", "ring", "bridge", "one-way"))
-        links = tuple(dict.fromkeys(partition_links(shape, list(self._nodes), self._dice)))
-        return Partition(at_s=at_s, for_s=self._span(0.3, 6.0), links=links, shape=shape)
+        links = list(dict.fromkeys(partition_links(shape, list(self._nodes), self._dice)))
+        if self._dice.random() < WITH_CLIENTS:
+            links += self._client_links(shape, links)
+        return Partition(at_s=at_s, for_s=self._span(0.3, 6.0), links=tuple(links), shape=shape)
+
+    def _client_links(self, shape: str, links: list[Link]) -> tuple[Link, ...]:
+        """Clients are on one side: nodes of the other hear nothing of them, or are not heard, or both."""
+        one = self._dice.choice(links[0]) if links else self._node()
+        side = [one]
+        if shape in {"halves", "bridge"}:
+            side = [node for node in self._nodes if (one, node) not in links]
+        silent, deaf = self._dice.choice(((True, True), (True, True), (True, False), (False, True)))
+        cut = [(node, CLIENTS) for node in side if silent] + [(CLIENTS, node) for node in side if deaf]
+        return tuple(cut)
 
     def _weather(self, at_s: float) -> Fault:
         dice = self._dice

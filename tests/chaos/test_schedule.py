@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from raftkv_chaos.faults import LEADER, Crash, Partition, from_json
+from raftkv_chaos.faults import CLIENTS, LEADER, Crash, Partition, from_json
 from raftkv_chaos.schedule import KINDS, Schedule, draw_schedule, partition_links
 
 
@@ -58,3 +58,15 @@ def test_a_leader_can_be_isolated_whoever_that_is() -> None:
 def test_a_fault_says_what_it_is() -> None:
     fault = Partition(at_s=1, for_s=2, links=((1, 2),), shape="halves")
     assert fault.describe() == "   1.00 s  partition for 2.00 s  links=((1, 2),) shape=halves"
+
+
+def test_partitions_go_between_clients_and_some_of_the_nodes_too() -> None:
+    draws = [draw_schedule(random.Random(seed), nodes=5, duration_s=60, kinds=("partition",)) for seed in range(20)]
+    partitions = [fault for drawn in draws for fault in drawn.faults if isinstance(fault, Partition)]
+    cut = [[link for link in fault.links if CLIENTS in link] for fault in partitions]
+    assert any(cut)
+    assert not all(cut)
+    for links in cut:
+        assert len({max(link) for link in links}) < 5, "clients reach somebody"
+    directions = {frozenset(link.index(CLIENTS) for link in links) for links in cut if links}
+    assert directions == {frozenset({0}), frozenset({1}), frozenset({0, 1})}

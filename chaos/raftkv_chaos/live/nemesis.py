@@ -13,6 +13,7 @@ from typing import Any
 
 from raftkv.client import Client
 from raftkv.errors import RaftKVError
+from raftkv_chaos import faults
 from raftkv_chaos.faults import (
     LEADER,
     Admin,
@@ -37,8 +38,6 @@ from raftkv_chaos.live.wire import Weather as OnWire
 from raftkv_chaos.schedule import Schedule
 
 BLOCKED = OnWire(blocked=True)
-WITH_CLIENTS = 0.3
-"""How often the clients of a node are behind the same partition as it is."""
 BROKEN = 0.5
 """How often connections are found broken after a partition, in place of going on."""
 STEP_S = 0.1
@@ -141,9 +140,6 @@ class Nemesis:
 
     async def _partition(self, fault: Partition | Clog, until: float) -> None:
         ends = self._ends(fault.links)
-        if isinstance(fault, Partition) and self._dice.random() < WITH_CLIENTS:
-            name = ends[0][0] if ends else CLIENTS
-            ends += [(CLIENTS, name), (name, CLIENTS)]
         try:
             self._become(ends, BLOCKED)
             await self._wait(until)
@@ -165,7 +161,10 @@ class Nemesis:
             self._cluster.network.clear(ends)
 
     def _ends(self, links: Sequence[Link]) -> Ends:
-        return [(self._node(source).name, self._node(target).name) for source, target in links]
+        return [(self._end_of(source), self._end_of(target)) for source, target in links]
+
+    def _end_of(self, number: int) -> str:
+        return CLIENTS if number == faults.CLIENTS else self._node(number).name
 
     def _become(self, ends: Ends, weather: OnWire) -> None:
         for source, target in ends:

@@ -4,7 +4,8 @@
     answered    with a message, or with an error that says that nothing was done
     unknown     the node ended, nobody answered in time, or the error does not say what became of the request
 
-Whatever happens to the node happens to the call: a node that stands still takes no requests and gives no answers.
+Whatever happens to the node happens to the call: a node that stands still takes no requests and gives no answers; behind a partition
+nobody sees it end.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from google.protobuf.message import Message
 from raftkv.errors import Code, RequestError
 from raftkv.reply import Reply
 from raftkv.rpc.method import Call
+from raftkv_chaos.faults import CLIENTS, Link
+from raftkv_chaos.sim.network import SimNetwork
 from raftkv_chaos.sim.node import Life, Machine
 
 T = TypeVar("T", bound=Message)
@@ -40,9 +43,10 @@ class UnknownOutcomeError(Exception):
 class Caller:
     """Calls nodes in the name of a client."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, dice: random.Random) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, dice: random.Random, network: SimNetwork) -> None:
         self._loop = loop
         self._dice = dice
+        self.network = network
 
     def way(self) -> float:
         """How long it takes from a client to a node, or back."""
@@ -67,7 +71,7 @@ class Caller:
         """
         life = machine.life
         if life is None:
-            await asyncio.sleep(self.way())
+            await self.find_nobody(machine, patience_s)
             raise RefusedError
         outcome: asyncio.Future[Any] = self._loop.create_future()
         call = Call(path, metadata or {}, body=request.SerializeToString())
@@ -79,9 +83,22 @@ class Caller:
             raise UnknownOutcomeError("no answer in time") from None
         return _message(found, answer)
 
-    def later(self, callback: Callable[..., object], *args: Any) -> None:
+    async def find_nobody(self, machine: Machine, patience_s: float) -> None:
+        """Calls a node that does not run. Raises UnknownOutcomeError where a partition keeps that from being seen."""
+        for link in _links(machine.number):
+            if self.network.is_cut(link):
+                await asyncio.sleep(patience_s)
+                raise UnknownOutcomeError("no answer in time")
+        await asyncio.sleep(self.way())
+
+    def later(self, link: Link, callback: Callable[..., object], *args: Any) -> None:
         """On the way between client and node."""
-        self._loop.call_later(self.way(), callback, *args)
+        self._loop.call_later(self.way(), self.network.let_pass, link, callback, *args)
+
+
+def _links(number: int) -> tuple[Link, Link]:
+    """There, and back."""
+    return (CLIENTS, number), (number, CLIENTS)
 
 
 def _message(found: Any, answer: type[T]) -> T:
@@ -102,8 +119,12 @@ class _Question:
         self._request = request
         self._call = call
         self._outcome = outcome
-        life.doomed.append(self._broken)
-        caller.later(life.time.call_soon, self._arrive)
+        self._there, self._back = _links(life.number)
+        life.doomed.append(self._died)
+        caller.later(self._there, life.time.call_soon, self._arrive)
+
+    def _died(self) -> None:
+        self._caller.network.let_pass(self._back, self._broken)
 
     def _broken(self) -> None:
         if not self._outcome.done():
@@ -136,11 +157,11 @@ class _Question:
             raise error
         if isinstance(answer, Message):
             answer = answer.SerializeToString()  # as it is now, not as it may be changed
-        self._caller.later(self._heard, answer, error)
+        self._caller.later(self._back, self._heard, answer, error)
 
     def _heard(self, answer: Any, error: RequestError | None) -> None:
         with suppress(ValueError):
-            self._life.doomed.remove(self._broken)
+            self._life.doomed.remove(self._died)
         if self._outcome.done():
             return
         if error is None:
@@ -166,9 +187,11 @@ class Stream:
         """The client collects nothing."""
         self._listener: Any = None
         self._arrivals = self._departures = 0.0
-        life.doomed.append(self._broken)
+        self._there, self._back = _links(life.number)
+        self._let_pass = caller.network.let_pass
+        life.doomed.append(self._died)
         self._path = path
-        life.time.call_soon(self._arrive)
+        self._let_pass(self._there, life.time.call_soon, self._arrive)
 
     # --- the client's side -----------------------------------------------------------------------------------------
 
@@ -176,19 +199,19 @@ class Stream:
         """Sends a request."""
         loop = asyncio.get_running_loop()
         self._departures = max(self._departures + INSTANT_S, loop.time() + self._caller.way())
-        loop.call_at(self._departures, self._life.time.call_soon, self._take, request)
+        loop.call_at(self._departures, self._let_pass, self._there, self._life.time.call_soon, self._take, request)
 
     def collect_again(self) -> None:
         """Ends a stall."""
         self.stalled = False
         if self.open and self.on_drained is not None:
-            self._life.time.call_soon(self._drained)
+            self._let_pass(self._there, self._life.time.call_soon, self._drained)
 
     def close(self) -> None:
         """The client has enough."""
         if self.open:
             self.open = False
-            self._caller.later(self._life.time.call_soon, self._close)
+            self._caller.later(self._there, self._life.time.call_soon, self._close)
         self._end()
 
     # --- the node's side (Outlet) ------------------------------------------------------------------------------------
@@ -204,7 +227,7 @@ class Stream:
         if self.open:
             loop = asyncio.get_running_loop()
             self._arrivals = max(self._arrivals + INSTANT_S, loop.time() + self._caller.way())
-            loop.call_at(self._arrivals, self._hear, message)
+            loop.call_at(self._arrivals, self._let_pass, self._back, self._hear, message)
 
     def send_each(self, body: bytes, tails: list[bytes]) -> None:
         """An answer for each of the tails."""
@@ -213,7 +236,7 @@ class Stream:
 
     def end(self, error: RequestError) -> None:  # noqa: ARG002 (an Outlet is told why)
         """The node ends it."""
-        self._broken()
+        self._died()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -226,7 +249,7 @@ class Stream:
         try:
             handler: Any = self._life.methods[self._path].handler(self._asked(), call)
         except RequestError:
-            self._broken()
+            self._died()
             return
         if hasattr(handler, "take"):
             self._listener = handler
@@ -248,7 +271,7 @@ class Stream:
     async def _iterate(self, handler: Any) -> None:
         with suppress(RequestError, StopAsyncIteration):
             await handler.__anext__()
-        self._broken()
+        self._died()
 
     def _close(self) -> None:
         if self._listener is not None:
@@ -260,12 +283,15 @@ class Stream:
         if self.on_drained is not None:
             self.on_drained()
 
+    def _died(self) -> None:
+        self._let_pass(self._back, self._broken)
+
     def _broken(self) -> None:
         self.open = False
         self._end()
 
     def _end(self) -> None:
         with suppress(ValueError):
-            self._life.doomed.remove(self._broken)
+            self._life.doomed.remove(self._died)
         if not self.ended.done():
             self.ended.set_result(None)

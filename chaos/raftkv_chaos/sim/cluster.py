@@ -7,6 +7,7 @@ minority of the voters, for more could not be survived by any system.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -56,6 +57,8 @@ class Cluster:
         """(number or 0 for any, point, what is to happen there)"""
         self.faulty_disks: set[int] = set()
         """Numbers of machines whose disk was made to fail: they may end by it."""
+        self.struck: Counter[str] = Counter()
+        """What really happened, and how often: a fault that is drawn may find nothing to befall."""
         self.recovery_s = 0.0
         """What the slowest recovery took, once faults had ended."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +93,7 @@ class Cluster:
 
     def _reached(self, life: Life, point: str) -> None:
         if not point:  # a write that is torn by the loss of power
+            self.struck["torn"] += 1
             self.end(life.number, power=True)
             self.later(RESTART_S, self.start, life.number)
             return
@@ -97,6 +101,7 @@ class Cluster:
             number, wanted, action = armed
             if wanted == point and (number in {0, life.number}):
                 self.armed.remove(armed)
+                self.struck[point] += 1
                 action(life.number)
                 return
 
@@ -114,6 +119,7 @@ class Cluster:
         if not isinstance(error, StorageError) or life.number not in self.faulty_disks:
             self._found(ViolationError("node failed", f"node {life.number}: {type(error).__name__}: {error}"))
             return
+        self.struck["disk failed"] += 1
         self.end(life.number, power=True)
         self.later(RESTART_S, self.start, life.number)
 
@@ -142,6 +148,7 @@ class Cluster:
                 self.later(RESTART_S, self.start, number)
             else:
                 machine.damaged = True
+                self.struck["disk lost"] += 1
 
     def end(self, number: int, *, power: bool, gently: bool = False) -> None:
         """Ends a machine's life."""
@@ -238,10 +245,15 @@ class Cluster:
         machine = self.machines[number]
         if self._doomed and number not in self._doomed:
             return  # of those who are left too many might have lost their disks
-        if replace or all(len(each) > 2 for each in self.memberships()):
-            if replace:
-                await self._add(learner=False)
-            await self._change(ChangeMember.REMOVE, Member(ID=machine.member_id))
+        gone = ChangeMember.REMOVE, Member(ID=machine.member_id)
+        if replace and machine.up:
+            await self._add(learner=False)
+            await self._change(*gone)
+        elif replace:  # nobody is added to a cluster in which somebody is missing
+            await self._change(*gone)
+            await self._add(learner=False)
+        elif all(len(each) > 2 for each in self.memberships()):
+            await self._change(*gone)
 
     async def _add(self, *, learner: bool) -> None:
         if len(self.machines) >= MAX_MACHINES:
@@ -286,6 +298,7 @@ class Cluster:
                 if not error.retryable:
                     return False
             else:
+                self.struck[f"member {ChangeMember.Action.Name(action).lower()}"] += 1
                 return True
 
     def stop_operating(self) -> None:

@@ -163,10 +163,12 @@ class Progress:
         self._verdicts: Counter[str] = Counter()
         self._virtual_s = 0.0
         self._acknowledged = 0
+        self._struck: Counter[str] = Counter()
 
     def count(self, result: Result) -> None:
         """One more seed."""
         self._verdicts[result.verdict] += 1
+        self._struck.update(result.struck)
         self._virtual_s += result.figures.get("virtual_s", 0.0)
         self._acknowledged += result.counts.get("acknowledged", 0)
         if self._clock.now() - self._told >= TELLS_EVERY_S:
@@ -176,6 +178,8 @@ class Progress:
     def end(self) -> None:
         """The last word."""
         click.echo(self._line())
+        if self._struck:
+            click.echo("struck: " + ", ".join(f"{count} {what}" for what, count in sorted(self._struck.items())))
         if self._verdicts[VOID]:
             click.echo(f"{self._verdicts[VOID]} void: too little was acknowledged to say anything")
         if self._verdicts[UNKNOWN]:

@@ -55,8 +55,12 @@ class Handle:
 class MachineTime:
     """The part of an event loop that nodes use, and raftkv's Clock."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, ran: Callable[[], None], jitter_s: float = 0.0) -> None:
-        """`ran` is called after each step of the node. `jitter_s`: what one look at the clock takes."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, ran: Callable[[], None], jitter_s: float = 0.0, up_s: float = 0.0
+    ) -> None:
+        """`ran` is called after each step of the node. `jitter_s`: what one look at the clock takes. `up_s`: how long the
+        machine has been up, so that no two machines' clocks show the same.
+        """
         self._loop = loop
         self.ran = ran
         self.dead = False
@@ -64,6 +68,7 @@ class MachineTime:
         """What waits while the machine stands still; None while it runs."""
         self.calendar_ahead_s = 0.0
         """How wrong the calendar is."""
+        self._up_s = up_s
         self._rate = 1.0
         self._began = loop.time()
         self._base = self._began
@@ -73,13 +78,15 @@ class MachineTime:
 
     # --- the clock -----------------------------------------------------------------------------------------------
 
-    def now(self) -> float:
-        """Monotonic time."""
+    def time(self) -> float:
+        """The event loop's time, which only timers are set by."""
         self._spent += self._look_s
         self._last = max(self._last, self._base + (self._loop.time() - self._began) * self._rate + self._spent)
         return self._last
 
-    time = now
+    def now(self) -> float:
+        """Monotonic time, as the machine's clock shows it."""
+        return self._up_s + self.time()
 
     def drift(self, rate: float) -> None:
         """From now on a second takes 1 / (1 + rate) s."""

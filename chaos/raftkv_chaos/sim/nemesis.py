@@ -10,6 +10,7 @@ from raftkv.errors import RequestError
 from raftkv.pb.rpc import CompactionRequest
 from raftkv.server.replica import Replica
 from raftkv_chaos.faults import (
+    CLIENTS,
     LEADER,
     Admin,
     ClockFault,
@@ -74,6 +75,7 @@ class Nemesis:
         self.begun += 1
         name = f"{fault.kind} {place}"
         undo = self._begin[type(fault)](fault)
+        self._cluster.struck[_struck(fault)] += 1
         self._recorder.note("fault", "nemesis", name, "start" if fault.for_s else "moment")
         if fault.for_s:
             self._loop.call_later(fault.for_s, self._undo, name, undo)
@@ -90,7 +92,7 @@ class Nemesis:
     def _links(self, links: Iterable[Link]) -> list[Link]:
         resolve = self._cluster.resolve
         leader = resolve(LEADER)
-        named = ((source or leader, target or leader) for source, target in links)
+        named = ((source or leader, target or leader) for source, target in links)  # clients stay clients
         return [link for link in named if link[0] != link[1]]
 
     def _partition(self, fault: Partition) -> Callable[[], None]:
@@ -221,6 +223,16 @@ class Nemesis:
         with suppress(RequestError):
             replica.propose(body(COMPACT, request.SerializeToString()))
         self._recorder.note("info", process, "compact")
+
+
+def _struck(fault: Fault) -> str:
+    """What is counted: the kind of a fault, and which one of its kind."""
+    which = getattr(fault, "damage", "") or getattr(fault, "action", "") or getattr(fault, "shape", "")
+    if isinstance(fault, RollingRestart) and fault.upgrade:
+        which = "upgrade"
+    if isinstance(fault, Partition) and any(CLIENTS in link for link in fault.links):
+        which += " with clients"
+    return f"{fault.kind} {which}".strip()
 
 
 def _empty(machine: Machine) -> None:

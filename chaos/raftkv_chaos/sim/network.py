@@ -3,6 +3,9 @@
 On a link in fair weather messages arrive in order, as on one connection. In bad weather each has a delay of its own, as over
 connections that break and are made anew; Raft promises to need no order. Every message crosses the codec.
 
+Between clients and nodes a link that is cut loses nothing: what was on its way arrives when it is mended, as TCP has it, maybe long after
+its sender has given up.
+
 Forwarded proposals are never repeated: a proposal is no part of Raft's protocol, which makes repetition harmless, and TCP repeats
 nothing (raftkv.peer.peers: each message is sent or dropped).
 """
@@ -10,10 +13,10 @@ nothing (raftkv.peer.peers: each message is sent or dropped).
 import asyncio
 import random
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
 from struct import Struct
-from typing import Protocol
+from typing import Any, Protocol
 
 from raftkv.errors import PeerError, RaftKVError, StorageError
 from raftkv.peer.asks import ASKS
@@ -67,6 +70,8 @@ class SimNetwork:
         self._clogs: dict[Link, int] = {}
         self._weathers: list[tuple[frozenset[Link], Weather]] = []
         self._waiting: dict[Link, list[tuple[int, bytes]]] = {}
+        self._held: dict[Link, list[tuple[Callable[..., object], tuple[Any, ...]]]] = {}
+        """Between clients and nodes: what is to happen when the link is mended."""
         self._last: dict[Link, float] = {}
         self._removed: dict[int, frozenset[int]] = {}
         self.trace = 0
@@ -98,6 +103,7 @@ class SimNetwork:
     def mend(self, links: Iterable[Link]) -> None:
         """Ends a `cut`."""
         _less(self._cuts, links)
+        self._release()
 
     def clog(self, links: Iterable[Link]) -> None:
         """What is sent there waits."""
@@ -124,8 +130,27 @@ class SimNetwork:
     def heal(self) -> None:
         """Ends everything."""
         self._cuts.clear()
+        self._release()
         self._weathers.clear()
         self.unclog(list(self._clogs) * 10)
+
+    # --- clients ---------------------------------------------------------------------------------------------------
+
+    def is_cut(self, link: Link) -> bool:
+        """Whether nothing passes there."""
+        return link in self._cuts
+
+    def let_pass(self, link: Link, arrive: Callable[..., object], *args: Any) -> None:
+        """Something has come over a link between clients and a node; or it will, once the link is mended."""
+        if link in self._cuts:
+            self._held.setdefault(link, []).append((arrive, args))
+        else:
+            arrive(*args)
+
+    def _release(self) -> None:
+        for link in [link for link in self._held if link not in self._cuts]:
+            for arrive, args in self._held.pop(link):
+                self._loop.call_soon(arrive, *args)
 
     # --- messages --------------------------------------------------------------------------------------------------
 

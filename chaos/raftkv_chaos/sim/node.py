@@ -44,6 +44,9 @@ T = TypeVar("T")
 CLUSTER_ID = 77
 ALL = 1 << 30
 AGAIN_S = 0.001
+LONGEST_UP_S = 1e5
+SKEWS_S = (0.0, 3.0, 3600.0)
+"""How wrong calendars are from the start, at most."""
 
 
 class Tasks(asyncio.TaskGroup):
@@ -117,7 +120,8 @@ class Life:
         self.knobs = knobs
         self.over = False
         loop = around.loop
-        self.time = MachineTime(loop, ran=self._stepped, jitter_s=knobs.look_costs_s)
+        up_s = dice.uniform(0.0, LONGEST_UP_S)
+        self.time = MachineTime(loop, ran=self._stepped, jitter_s=knobs.look_costs_s, up_s=up_s)
         self.storage = SimStorage(loop, self.time, random.Random(dice.getrandbits(64)), knobs.disk_latency_s)
         self.tasks = Tasks(loop, self._failed)
         self.doomed: list[Callable[[], None]] = []
@@ -264,7 +268,7 @@ class Machine:
         self.damaged = False
         """What its disk lost does not come back: it is to be replaced."""
         self.lives = 0
-        self.ahead_s = 0.0
+        self.ahead_s = dice.choice(SKEWS_S) * dice.uniform(-1, 1)
         self.drift = 0.0
         self.disk_delay_s = 0.0
 

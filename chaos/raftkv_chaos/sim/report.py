@@ -50,6 +50,7 @@ def _verdict(case: Case, result: Result, folder: Path) -> dict[str, object]:
         "trace": result.trace,
         "counts": result.counts,
         "figures": result.figures,
+        "struck": result.struck,
     }
 
 

@@ -60,6 +60,8 @@ class Result:
     trace: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
+    struck: dict[str, int] = field(default_factory=dict)
+    """What really went wrong, and how often: kinds of faults, places at which a node was made to end, what came of it."""
     setup: Setup | None = None
     history: list[Event] = field(default_factory=list)
     """Kept on request."""
@@ -249,6 +251,7 @@ class _Run:
     def result(self, *, keep: bool, checkers: bool) -> Result:
         """What came of it."""
         result = Result(self._seed, OK, trace=self._trace(), counts=self._counts(), figures=self._figures(), setup=self._setup)
+        result.struck = dict(self._cluster.struck)
         judgement = self._judge() if checkers and self._violation is None else None
         violations = [] if judgement is None else judgement.violations
         first = self._violation or (violations[0] if violations else None)

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from raftkv.errors import RequestError
 from raftkv_chaos.sim.calls import Caller, RefusedError, UnknownOutcomeError
 from raftkv_chaos.sim.knobs import Traffic
+from raftkv_chaos.sim.network import SimNetwork
 from raftkv_chaos.sim.node import Machine
 from raftkv_chaos.sim.recorder import Recorder
 from raftkv_chaos.sim.translation import PATHS, Fields, answer, message
@@ -21,6 +22,8 @@ MAX_TRIES = 4
 
 class Town(Protocol):
     """The nodes, as clients see them."""
+
+    network: SimNetwork
 
     def reachable(self) -> list[Machine]:
         """Where a client may try."""
@@ -38,7 +41,7 @@ class Client:
         self.recorder = recorder
         self.traffic = traffic
         self.dice = dice
-        self.caller = Caller(asyncio.get_running_loop(), dice)
+        self.caller = Caller(asyncio.get_running_loop(), dice, town.network)
         self.patience_s = traffic.patience_s
         """What it waits for an answer."""
         self.busy = True

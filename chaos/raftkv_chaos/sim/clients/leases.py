@@ -21,6 +21,7 @@ async def renew(caller: Caller, machine: Machine, lease: int, patience_s: float)
     """
     life = machine.life
     if life is None:
+        await caller.find_nobody(machine, patience_s)
         raise RefusedError
     told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     stream = Stream(caller, life, KEEP_ALIVE, lambda message: None if told.done() else told.set_result(message))
