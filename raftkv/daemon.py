@@ -156,7 +156,7 @@ class _Daemon:
             )
             lighthouse = LighthouseKeeper(replica, self._clock, asyncio.get_running_loop(), unix_time)
             callers = LighthouseCallers(replica, self._clock, asyncio.get_running_loop())
-            job_times = JobTimes(lambda: replica.machine.rendezvous.jobs)
+            job_times = JobTimes(lambda: replica.machine.rendezvous.jobs, jobs.pace.summaries)
             probes = PeerProbes(replica, self._clock, unix_time, __version__)
             server, gateway = self._servers(
                 replica,

@@ -7,7 +7,7 @@ match on the text), the world is wrong (`ConfigError`, `StorageError`, `PeerErro
 Codes and texts: etcd api/v3rpc/rpctypes/error.go.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -766,12 +766,38 @@ class NodeExcludedError(RaftKVError):
 class BarrierFailedError(RaftKVError):
     """Not all came to a barrier."""
 
-    def __init__(self, name: str, missing: list[str], reason: str) -> None:
-        super().__init__(f"barrier {name} failed: {reason or 'canceled'}; missing: {', '.join(missing[:10])}")
+    def __init__(self, name: str, missing: list[str], reason: str, *, ranks: Sequence[int] = ()) -> None:
+        who = [f"{node} (rank {rank})" for node, rank in zip(missing, ranks, strict=False)] or missing
+        more = f" and {len(who) - 10} more" if len(who) > 10 else ""
+        super().__init__(f"barrier {name} failed: {reason or 'canceled'}; missing: {', '.join(who[:10])}{more}")
         self.name = name
         self.missing = missing
         """The names of the nodes that were not there."""
+        self.missing_ranks = list(ranks)
+        """Theirs, in the same order."""
         self.reason = reason
+
+
+class RevisionMismatchError(RaftKVError):
+    """A value is not at the revision at which it was to be changed: somebody was faster."""
+
+    def __init__(self, name: str, expected: int, actual: int) -> None:
+        super().__init__(f"{name} is at revision {actual}, not {expected}")
+        self.name = name
+        self.expected = expected
+        self.actual = actual
+        """0: it is not there."""
+
+
+class NodeUnfitError(RaftKVError):
+    """A node did not pass its own checks, so it has not joined."""
+
+    def __init__(self, job: str, node: str, failures: list[str]) -> None:
+        super().__init__(f"{node} is not fit for job {job}: {'; '.join(failures)}")
+        self.job = job
+        self.node = node
+        self.failures = failures
+        """What did not pass, a sentence each."""
 
 
 class RendezvousTimeoutError(RaftKVError):

@@ -11,11 +11,15 @@ from raftkv.client.blocking import BlockingClient
 from raftkv.client.blocking_lease import BlockingLease
 from raftkv.client.blocking_rendezvous import BlockingParticipant, BlockingRendezvous
 from raftkv.client.blocking_watch import BlockingWatch
+from raftkv.client.blocking_worker import BlockingJobConfig, BlockingPreemption, BlockingSteps, BlockingWorker
 from raftkv.client.client import Client
+from raftkv.client.job_config import JobConfig, Setting
 from raftkv.client.lease import HeldLease
 from raftkv.client.method import Method, Repeat
+from raftkv.client.preemption import Preemption
 from raftkv.client.rendezvous import Participant, Rendezvous, Round
 from raftkv.client.request import Data
+from raftkv.client.steps import Steps
 from raftkv.client.subscription import WatchBatch
 from raftkv.client.tls import TLSConfig
 from raftkv.client.transaction import (
@@ -30,33 +34,44 @@ from raftkv.client.transaction import (
     Version,
 )
 from raftkv.client.watch import Watch
+from raftkv.client.worker import Place, Worker
 from raftkv.recipes.lease_term import LeaseState
 
 __all__ = [
     "BlockingClient",
+    "BlockingJobConfig",
     "BlockingLease",
     "BlockingParticipant",
+    "BlockingPreemption",
     "BlockingRendezvous",
+    "BlockingSteps",
     "BlockingWatch",
+    "BlockingWorker",
     "Client",
     "CreateRevision",
     "Data",
     "Delete",
     "Get",
     "HeldLease",
+    "JobConfig",
     "Lease",
     "LeaseState",
     "Method",
     "ModRevision",
     "Participant",
+    "Place",
+    "Preemption",
     "Put",
     "Rendezvous",
     "Repeat",
     "Round",
+    "Setting",
+    "Steps",
     "TLSConfig",
     "Txn",
     "Value",
     "Version",
     "Watch",
     "WatchBatch",
+    "Worker",
 ]

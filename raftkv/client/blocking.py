@@ -25,6 +25,7 @@ from raftkv.client.blocking_recipes import (
 )
 from raftkv.client.blocking_rendezvous import BlockingRendezvous
 from raftkv.client.blocking_watch import BlockingWatch
+from raftkv.client.blocking_worker import BlockingWorker
 from raftkv.client.client import MAX_MESSAGE_BYTES, Client
 from raftkv.client.loop_thread import loop_thread
 from raftkv.client.request import Data
@@ -192,3 +193,5 @@ class BlockingClient:
     rendezvous = _made_of(Client.rendezvous, BlockingRendezvous)
     jobs = _blocking(Client.jobs)
     call = _blocking(Client.call)
+    job = _made_of(Client.job, BlockingWorker)
+    steps = _blocking(Client.steps)

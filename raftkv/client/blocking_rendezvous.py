@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from raftkv.client.blocking_iteration import blocking_iterator
+from raftkv.client.blocking_worker import BlockingJobConfig, BlockingWorker
 from raftkv.client.loop_thread import loop_thread
 from raftkv.client.rendezvous import DEFAULT_TTL_S, Participant, Rendezvous, Round
 from raftkv.pb import rendezvous as pb
@@ -83,6 +84,10 @@ class BlockingParticipant:
         """As Participant.announce."""
         loop_thread().run(self._participant.announce(step, location, data))
 
+    def worker(self) -> BlockingWorker:
+        """As Participant.worker."""
+        return BlockingWorker(self._participant.worker())
+
     def leave(self, reason: str = "") -> None:
         """As Participant.leave."""
         loop_thread().run(self._participant.leave(reason))
@@ -102,6 +107,8 @@ class BlockingRendezvous:
     def __init__(self, rendezvous: Rendezvous) -> None:
         """For `BlockingClient.rendezvous`."""
         self._rendezvous = rendezvous
+        self.config = BlockingJobConfig(rendezvous.config)
+        """As Rendezvous.config."""
 
     @property
     def job(self) -> str:
@@ -147,6 +154,18 @@ class BlockingRendezvous:
     def cancel_barrier(self, name: str, reason: str = "") -> None:
         """As Rendezvous.cancel_barrier."""
         loop_thread().run(self._rendezvous.cancel_barrier(name, reason))
+
+    def barriers(self) -> Sequence[pb.BarrierState]:
+        """As Rendezvous.barriers."""
+        return loop_thread().run(self._rendezvous.barriers())
+
+    def steps(self, *, limit: int = 0) -> pb.JobSteps:
+        """As Rendezvous.steps."""
+        return loop_thread().run(self._rendezvous.steps(limit=limit))
+
+    def watch_steps(self, *, interval: float = 1.0, limit: int = 0) -> Iterator[pb.JobSteps]:
+        """As Rendezvous.watch_steps."""
+        return blocking_iterator(self._rendezvous.watch_steps(interval=interval, limit=limit))
 
     def checkpoints(self, *, shards: bool = False) -> Sequence[pb.Checkpoint]:
         """As Rendezvous.checkpoints."""

@@ -4,22 +4,34 @@ Rendezvous (a job) --participant--> Participant (a node: lease, followed standin
 """
 
 import asyncio
-import math
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self
 
 from google.protobuf.message import Message
 
 from raftkv.client.followed import Followed
+from raftkv.client.job_calls import (
+    BARRIERS,
+    CHECKPOINTS,
+    LOOK,
+    STEPS,
+    WORLD,
+    Calls,
+    barrier_request,
+    change,
+    latest_checkpoint,
+    wait_at_barrier,
+)
+from raftkv.client.job_config import JobConfig
 from raftkv.client.lease import HeldLease
-from raftkv.client.method import Method, Repeat
 from raftkv.client.session import Session
+from raftkv.client.steps_stream import StepsStream
+from raftkv.client.worker import Place, Worker
 from raftkv.errors import (
-    BarrierFailedError,
     JobClosedError,
     LeaseNotFoundError,
     NodeExcludedError,
@@ -28,29 +40,8 @@ from raftkv.errors import (
 )
 from raftkv.pb import rendezvous as pb
 
-Answered = TypeVar("Answered", bound=Message)
-
-_SERVICE = "/raftkv.v1.Rendezvous/"
-_WORLD = Method(_SERVICE + "World", pb.WorldResponse, Repeat.ALWAYS)
-LIST = Method(_SERVICE + "List", pb.ListResponse, Repeat.ALWAYS)
-_BARRIER = Method(_SERVICE + "Barrier", pb.BarrierResponse, Repeat.ALWAYS)
-_CHECKPOINTS = Method(_SERVICE + "Checkpoints", pb.CheckpointsResponse, Repeat.ALWAYS)
-_LOOK = Method(_SERVICE + "Look", pb.RendezvousResponse, Repeat.ALWAYS)
-
 DEFAULT_TTL_S = 10
 """For how long a node may be silent before it counts as dead."""
-
-
-class Calls(Protocol):
-    """What a rendezvous needs of its client."""
-
-    async def call(self, method: Method[Answered], request: Message, *, timeout: float | None = None) -> Answered:  # noqa: ASYNC109
-        """As Client.call."""
-        ...
-
-    def lease(self, ttl: int) -> HeldLease:
-        """As Client.lease."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +60,6 @@ class Round:
     """What rank 0 said of itself when it joined."""
 
 
-def _change(name: str) -> Method[pb.RendezvousResponse]:
-    return Method(_SERVICE + name, pb.RendezvousResponse, Repeat.BY_ID)
-
-
 class Rendezvous:
     """A job. Looking at it, or making this, begins nothing: a job begins with the first node that joins."""
 
@@ -81,10 +68,12 @@ class Rendezvous:
         self.job = job
         self._calls = calls
         self._session = session
+        self.config = JobConfig(calls, session, job)
+        """Run-wide values."""
 
     async def look(self, node: str = "") -> pb.Standing:
         """How the job stands, for a node or for nobody in particular. Its phase is NO_JOB where there is none."""
-        return (await self._calls.call(_LOOK, pb.LookRequest(job=self.job, node=node))).standing
+        return (await self._calls.call(LOOK, pb.LookRequest(job=self.job, node=node))).standing
 
     async def watch(self, node: str = "") -> AsyncIterator[pb.Standing]:
         """How the job stands, and again whenever that changes; who is slow sees the latest, not all in between."""
@@ -100,7 +89,7 @@ class Rendezvous:
 
     async def world(self, round_number: int = 0) -> pb.WorldResponse:
         """Who is in the world of a round, by rank; 0: the last that was formed. Its `round` is 0 where there is none."""
-        return await self._calls.call(_WORLD, pb.WorldRequest(job=self.job, round=round_number))
+        return await self._calls.call(WORLD, pb.WorldRequest(job=self.job, round=round_number))
 
     async def close(self, reason: str = "", *, outcome: "pb.Outcome" = pb.CANCELED) -> pb.Standing:
         """Ends the job for good; its nodes are told why. Raises JobNotFoundError."""
@@ -160,25 +149,43 @@ class Rendezvous:
     ) -> None:
         """Arrives at a barrier of the present world on behalf of one of its nodes, and waits; see `Participant.barrier`."""
         token = (await self.look()).token
-        await wait_at_barrier(self._calls, _barrier_request(self.job, node, name, token=token, nodes=nodes, timeout=timeout))
+        await wait_at_barrier(self._calls, barrier_request(self.job, node, name, token=token, nodes=nodes, timeout=timeout))
 
     async def cancel_barrier(self, name: str, reason: str = "") -> None:
         """Lets everybody who waits at a barrier of the present world know that it will not be passed. Raises RoundOverError."""
         token = (await self.look()).token
         await self._ask("CancelBarrier", pb.CancelBarrierRequest(job=self.job, token=token, name=name, reason=reason))
 
+    async def barriers(self) -> Sequence[pb.BarrierState]:
+        """The barriers of the present world, by name: who is missing, with their ranks."""
+        return (await self._calls.call(BARRIERS, pb.BarriersRequest(job=self.job))).barriers
+
+    async def steps(self, *, limit: int = 0) -> pb.JobSteps:
+        """How far the workers are, who is slow, who hangs; `limit`: only so many workers, those with the lowest scores."""
+        response = await self._calls.call(STEPS, pb.StepsRequest(job=self.job, limit=limit))
+        return response.jobs[0] if response.jobs else pb.JobSteps(job=self.job)
+
+    async def watch_steps(self, *, interval: float = 1.0, limit: int = 0) -> AsyncIterator[pb.JobSteps]:
+        """The same every `interval` seconds; on through lost connections and changes of the leader."""
+        request = pb.StepsRequest(job=self.job, limit=limit, interval_ms=round(interval * 1000))
+        stream = StepsStream(self._session().reopening, request)
+        stream.begin()
+        try:
+            while True:
+                yield await stream.next()
+        finally:
+            stream.end()
+
     async def checkpoints(self, *, shards: bool = False) -> Sequence[pb.Checkpoint]:
         """The checkpoints that are there as a whole, the highest step first; with `shards`, their parts by rank."""
-        return (await self._calls.call(_CHECKPOINTS, pb.CheckpointsRequest(job=self.job, shards=shards))).checkpoints
+        return (await self._calls.call(CHECKPOINTS, pb.CheckpointsRequest(job=self.job, shards=shards))).checkpoints
 
     async def latest(self) -> pb.Checkpoint | None:
         """The checkpoint of the highest step that is there as a whole, with its parts by rank; None: there is none."""
-        request = pb.CheckpointsRequest(job=self.job, latest=True, shards=True)
-        found = (await self._calls.call(_CHECKPOINTS, request)).checkpoints
-        return found[0] if found else None
+        return await latest_checkpoint(self._calls, self.job)
 
     async def _ask(self, name: str, request: Message) -> pb.Standing:
-        return (await self._calls.call(_change(name), request)).standing
+        return (await self._calls.call(change(name), request)).standing
 
 
 class Participant:
@@ -273,7 +280,7 @@ class Participant:
         while True:
             request.lease = await self._hold_lease()
             try:
-                response = await self._calls.call(_change("Join"), request)
+                response = await self._calls.call(change("Join"), request)
             except LeaseNotFoundError:
                 self._lease = None  # it is over, and this process has not heard of it yet
                 continue
@@ -322,6 +329,11 @@ class Participant:
         standing = await self._following().until(lambda standing: standing.token != token or standing.preemption.agreed)
         return standing.preemption.stop_step
 
+    def worker(self) -> Worker:
+        """This process as one that is at work in the present round: steps, notices of preemption, run-wide values."""
+        assert self.round is not None, "there is no round to work in"
+        return Worker(self._calls, self._session, Place(self._join.job, self.node, self.round.token))
+
     async def barrier(self, name: str, *, nodes: Sequence[str] = (), timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Waits until all nodes of the world, or `nodes`, are here.
 
@@ -336,7 +348,7 @@ class Participant:
         """
         token = 0 if self.round is None else self.round.token
         await wait_at_barrier(
-            self._calls, _barrier_request(self._join.job, self.node, name, token=token, nodes=nodes, timeout=timeout)
+            self._calls, barrier_request(self._join.job, self.node, name, token=token, nodes=nodes, timeout=timeout)
         )
 
     async def announce(self, step: int, location: str, data: str = "") -> None:
@@ -391,23 +403,9 @@ class Participant:
         await self._ask("Report", request)
 
     async def _ask(self, name: str, request: Message) -> None:
-        response = await self._calls.call(_change(name), request)
+        response = await self._calls.call(change(name), request)
         if self._followed is not None:
             self._followed.take(response)
-
-
-def _barrier_request(
-    job: str, node: str, name: str, *, token: int, nodes: Sequence[str], timeout: float | None
-) -> pb.BarrierRequest:
-    milliseconds = 0 if timeout is None else max(1, round(timeout * 1000))
-    return pb.BarrierRequest(job=job, node=node, token=token, name=name, nodes=nodes, timeout_ms=milliseconds)
-
-
-async def wait_at_barrier(calls: Calls, request: pb.BarrierRequest) -> None:
-    """Raises BarrierFailedError, RoundOverError."""
-    response = await calls.call(_BARRIER, request, timeout=math.inf)
-    if response.outcome != pb.BarrierResponse.PASSED:
-        raise BarrierFailedError(request.name, list(response.missing), response.reason)
 
 
 def _settled(standing: pb.Standing, before: int) -> bool:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from raftkv.client.job_calls import LIST, STEPS
 from raftkv.client.lease import HeldLease
 from raftkv.client.method import Method, Response
-from raftkv.client.rendezvous import LIST, Rendezvous
+from raftkv.client.rendezvous import Rendezvous
 from raftkv.client.session import Session
-from raftkv.pb.rendezvous import ListRequest, Standing
+from raftkv.client.worker import Place, Worker, place_from
+from raftkv.pb.rendezvous import JobSteps, ListRequest, Standing, StepsRequest
 
 
 class RendezvousMethods(ABC):
@@ -37,6 +39,13 @@ class RendezvousMethods(ABC):
         """A job: to look at it, to end it, to take part in it. Making this asks nothing of the cluster."""
         return Rendezvous(self, self._live, job)
 
+    def job(self, place: Place | None = None) -> Worker:
+        """The job that this process works for, as its agent's environment says (torchrun with raftkv sets it), or `place`.
+
+        Making this asks nothing of the cluster. Raises ConfigError where there is neither.
+        """
+        return Worker(self, self._live, place_from() if place is None else place)
+
     async def jobs(
         self,
         *,
@@ -44,3 +53,11 @@ class RendezvousMethods(ABC):
     ) -> Sequence[Standing]:
         """How all jobs stand, by name; those that the user may read."""
         return (await self.call(LIST, ListRequest(), timeout=timeout)).jobs
+
+    async def steps(
+        self,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
+    ) -> Sequence[JobSteps]:
+        """How far all jobs are that send heartbeats, by name, without their workers."""
+        return (await self.call(STEPS, StepsRequest(), timeout=timeout)).jobs

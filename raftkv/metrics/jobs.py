@@ -7,16 +7,18 @@ Their label is `training_job`, for Prometheus itself calls what it scrapes a job
 
     time between failures   raftkv_jobs_working_seconds_total / raftkv_jobs_restarts
     time lost               raftkv_jobs_lost_seconds_total
+
+What heartbeats tell (raftkv.pace) only the leader knows, and counts since it leads; nobody else tells it.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from raftkv.pb.rendezvous import Phase
+from raftkv.pb.rendezvous import JobSteps, Phase
 from raftkv.rendezvous.job import Job
 
 MAX_JOBS_SHOWN: Final = 100
@@ -26,8 +28,9 @@ INTERVAL_S: Final = 1.0
 class JobTimes:
     """Looks at all jobs once a second and adds up what the time went to. The log knows no time, so this is each node's own count."""
 
-    def __init__(self, jobs: Callable[[], Mapping[str, Job]]) -> None:
+    def __init__(self, jobs: Callable[[], Mapping[str, Job]], steps: Callable[[], Sequence[JobSteps]] = lambda: ()) -> None:
         self._jobs = jobs
+        self._steps = steps
         self._loop = asyncio.get_running_loop()
         self._looked_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -35,6 +38,8 @@ class JobTimes:
         """Of all jobs together, with a world at work."""
         self.lost_s = 0.0
         """Of all jobs together, between two worlds: from a failure until all work again."""
+        self.steps: Sequence[JobSteps] = ()
+        """How far they are, where this node leads; as of the last look, for metrics are read on another thread."""
 
     def start(self) -> None:
         """Begins to look."""
@@ -56,6 +61,7 @@ class JobTimes:
             elif job.phase == Phase.GATHERING and job.world is not None:
                 self.lost_s += passed
         self._looked_at = now
+        self.steps = self._steps()
         self._timer = self._loop.call_later(INTERVAL_S, self._look)
 
 
@@ -71,6 +77,7 @@ def job_samples(jobs: Mapping[str, Job], times: JobTimes) -> Iterator[Metric]:
     yield CounterMetricFamily("raftkv_jobs_working_seconds_total", "Time with a world at work.", times.working_s)
     yield CounterMetricFamily("raftkv_jobs_lost_seconds_total", "Time between two worlds.", times.lost_s)
     yield from _each(sorted(known, key=lambda job: (job.phase == Phase.CLOSED, job.name))[:MAX_JOBS_SHOWN])
+    yield from _paces(times.steps[:MAX_JOBS_SHOWN])
 
 
 def _each(jobs: list[Job]) -> Iterator[Metric]:
@@ -89,3 +96,28 @@ def _each(jobs: list[Job]) -> Iterator[Metric]:
         for job in jobs:
             family.add_metric([job.name], number(job))
         yield family
+
+
+def _paces(jobs: Sequence[JobSteps]) -> Iterator[Metric]:
+    gauges: tuple[tuple[str, str, Callable[[JobSteps], float]], ...] = (
+        ("raftkv_job_slowest_step", "The step of the worker that is furthest behind.", lambda job: job.lowest_step),
+        ("raftkv_job_step_seconds", "What a step takes.", lambda job: job.step_seconds),
+        ("raftkv_job_stragglers", "Workers much slower than the others, or than they were.", lambda job: job.stragglers),
+        ("raftkv_job_hung_workers", "Workers whose steps do not move.", lambda job: job.hung),
+        ("raftkv_job_seconds_between_failures", "Time at work for each failure.", _between_failures),
+    )
+    counters: tuple[tuple[str, str, Callable[[JobSteps], float]], ...] = (
+        ("raftkv_job_working_seconds_total", "Time with a world at work.", lambda job: job.working_seconds),
+        ("raftkv_job_lost_seconds_total", "Time between two worlds.", lambda job: job.lost_seconds),
+    )
+    for kind, numbers in ((GaugeMetricFamily, gauges), (CounterMetricFamily, counters)):
+        for name, documentation, number in numbers:
+            family = kind(name, documentation, labels=["training_job"])
+            for job in jobs:
+                family.add_metric([job.job], number(job))
+            yield family
+
+
+def _between_failures(job: JobSteps) -> float:
+    """All of its time, as long as nothing has failed."""
+    return job.working_seconds / max(1, job.failures)

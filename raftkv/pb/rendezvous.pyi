@@ -59,7 +59,7 @@ NATURAL: RankOrder
 TOPOLOGY: RankOrder
 
 class JobSettings(_message.Message):
-    __slots__ = ("min_nodes", "max_nodes", "last_call_ms", "gather_timeout_ms", "max_restarts", "max_rounds_without_progress", "max_node_failures", "cool_down_ms", "rank_order", "keep_checkpoints")
+    __slots__ = ("min_nodes", "max_nodes", "last_call_ms", "gather_timeout_ms", "max_restarts", "max_rounds_without_progress", "max_node_failures", "cool_down_ms", "rank_order", "keep_checkpoints", "hang_timeout_ms", "hang_factor", "restart_hung")
     MIN_NODES_FIELD_NUMBER: _ClassVar[int]
     MAX_NODES_FIELD_NUMBER: _ClassVar[int]
     LAST_CALL_MS_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,9 @@ class JobSettings(_message.Message):
     COOL_DOWN_MS_FIELD_NUMBER: _ClassVar[int]
     RANK_ORDER_FIELD_NUMBER: _ClassVar[int]
     KEEP_CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
+    HANG_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    HANG_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    RESTART_HUNG_FIELD_NUMBER: _ClassVar[int]
     min_nodes: int
     max_nodes: int
     last_call_ms: int
@@ -80,7 +83,10 @@ class JobSettings(_message.Message):
     cool_down_ms: int
     rank_order: RankOrder
     keep_checkpoints: int
-    def __init__(self, min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., last_call_ms: _Optional[int] = ..., gather_timeout_ms: _Optional[int] = ..., max_restarts: _Optional[int] = ..., max_rounds_without_progress: _Optional[int] = ..., max_node_failures: _Optional[int] = ..., cool_down_ms: _Optional[int] = ..., rank_order: _Optional[_Union[RankOrder, str]] = ..., keep_checkpoints: _Optional[int] = ...) -> None: ...
+    hang_timeout_ms: int
+    hang_factor: int
+    restart_hung: bool
+    def __init__(self, min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., last_call_ms: _Optional[int] = ..., gather_timeout_ms: _Optional[int] = ..., max_restarts: _Optional[int] = ..., max_rounds_without_progress: _Optional[int] = ..., max_node_failures: _Optional[int] = ..., cool_down_ms: _Optional[int] = ..., rank_order: _Optional[_Union[RankOrder, str]] = ..., keep_checkpoints: _Optional[int] = ..., hang_timeout_ms: _Optional[int] = ..., hang_factor: _Optional[int] = ..., restart_hung: _Optional[bool] = ...) -> None: ...
 
 class JoinRequest(_message.Message):
     __slots__ = ("job", "node", "incarnation", "lease", "after_token", "settings", "address", "data", "segments", "slot")
@@ -191,16 +197,20 @@ class PreemptRequest(_message.Message):
     def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class AcknowledgePreemptionRequest(_message.Message):
-    __slots__ = ("job", "node", "token", "step")
+    __slots__ = ("job", "node", "token", "step", "worker", "workers")
     JOB_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
     job: str
     node: str
     token: int
     step: int
-    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ...) -> None: ...
+    worker: int
+    workers: int
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ..., worker: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
 
 class BarrierRequest(_message.Message):
     __slots__ = ("job", "node", "token", "name", "nodes", "timeout_ms")
@@ -219,7 +229,7 @@ class BarrierRequest(_message.Message):
     def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., name: _Optional[str] = ..., nodes: _Optional[_Iterable[str]] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
 
 class BarrierResponse(_message.Message):
-    __slots__ = ("header", "outcome", "missing", "reason")
+    __slots__ = ("header", "outcome", "missing", "reason", "missing_ranks")
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PASSED: _ClassVar[BarrierResponse.Outcome]
@@ -232,11 +242,49 @@ class BarrierResponse(_message.Message):
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    MISSING_RANKS_FIELD_NUMBER: _ClassVar[int]
     header: _rpc_pb2.ResponseHeader
     outcome: BarrierResponse.Outcome
     missing: _containers.RepeatedScalarFieldContainer[str]
     reason: str
-    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., outcome: _Optional[_Union[BarrierResponse.Outcome, str]] = ..., missing: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    missing_ranks: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., outcome: _Optional[_Union[BarrierResponse.Outcome, str]] = ..., missing: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., missing_ranks: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class BarriersRequest(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    def __init__(self, job: _Optional[str] = ...) -> None: ...
+
+class BarrierState(_message.Message):
+    __slots__ = ("name", "decided", "outcome", "expected", "arrived", "missing", "missing_ranks", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    MISSING_RANKS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    decided: bool
+    outcome: BarrierResponse.Outcome
+    expected: int
+    arrived: int
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    missing_ranks: _containers.RepeatedScalarFieldContainer[int]
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., decided: _Optional[bool] = ..., outcome: _Optional[_Union[BarrierResponse.Outcome, str]] = ..., expected: _Optional[int] = ..., arrived: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., missing_ranks: _Optional[_Iterable[int]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class BarriersResponse(_message.Message):
+    __slots__ = ("header", "token", "barriers")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    BARRIERS_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    token: int
+    barriers: _containers.RepeatedCompositeFieldContainer[BarrierState]
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., token: _Optional[int] = ..., barriers: _Optional[_Iterable[_Union[BarrierState, _Mapping]]] = ...) -> None: ...
 
 class CancelBarrierRequest(_message.Message):
     __slots__ = ("job", "token", "name", "reason")
@@ -332,8 +380,22 @@ class Preemption(_message.Message):
     answers: int
     def __init__(self, node: _Optional[str] = ..., reason: _Optional[str] = ..., agreed: _Optional[bool] = ..., stop_step: _Optional[int] = ..., answers: _Optional[int] = ...) -> None: ...
 
+class Hang(_message.Message):
+    __slots__ = ("nodes", "workers", "whole_job", "step", "still_ms")
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_JOB_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STILL_MS_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedScalarFieldContainer[str]
+    workers: int
+    whole_job: bool
+    step: int
+    still_ms: int
+    def __init__(self, nodes: _Optional[_Iterable[str]] = ..., workers: _Optional[int] = ..., whole_job: _Optional[bool] = ..., step: _Optional[int] = ..., still_ms: _Optional[int] = ...) -> None: ...
+
 class Standing(_message.Message):
-    __slots__ = ("job", "phase", "round", "token", "role", "rank", "world_size", "master_node", "master_address", "master_data", "ready", "waiting", "spares", "reason", "outcome", "restarts", "step", "preemption", "settings", "awaited")
+    __slots__ = ("job", "phase", "round", "token", "role", "rank", "world_size", "master_node", "master_address", "master_data", "ready", "waiting", "spares", "reason", "outcome", "restarts", "step", "preemption", "settings", "awaited", "hang")
     JOB_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
@@ -354,6 +416,7 @@ class Standing(_message.Message):
     PREEMPTION_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     AWAITED_FIELD_NUMBER: _ClassVar[int]
+    HANG_FIELD_NUMBER: _ClassVar[int]
     job: str
     phase: Phase
     round: int
@@ -374,7 +437,8 @@ class Standing(_message.Message):
     preemption: Preemption
     settings: JobSettings
     awaited: int
-    def __init__(self, job: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., round: _Optional[int] = ..., token: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., master_node: _Optional[str] = ..., master_address: _Optional[str] = ..., master_data: _Optional[str] = ..., ready: _Optional[int] = ..., waiting: _Optional[int] = ..., spares: _Optional[int] = ..., reason: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., restarts: _Optional[int] = ..., step: _Optional[int] = ..., preemption: _Optional[_Union[Preemption, _Mapping]] = ..., settings: _Optional[_Union[JobSettings, _Mapping]] = ..., awaited: _Optional[int] = ...) -> None: ...
+    hang: Hang
+    def __init__(self, job: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ..., round: _Optional[int] = ..., token: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., master_node: _Optional[str] = ..., master_address: _Optional[str] = ..., master_data: _Optional[str] = ..., ready: _Optional[int] = ..., waiting: _Optional[int] = ..., spares: _Optional[int] = ..., reason: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., restarts: _Optional[int] = ..., step: _Optional[int] = ..., preemption: _Optional[_Union[Preemption, _Mapping]] = ..., settings: _Optional[_Union[JobSettings, _Mapping]] = ..., awaited: _Optional[int] = ..., hang: _Optional[_Union[Hang, _Mapping]] = ...) -> None: ...
 
 class RendezvousResponse(_message.Message):
     __slots__ = ("header", "standing")
@@ -426,6 +490,150 @@ class ListResponse(_message.Message):
     jobs: _containers.RepeatedCompositeFieldContainer[Standing]
     def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ...) -> None: ...
 
+class StepMemory(_message.Message):
+    __slots__ = ("step_seconds", "work_seconds", "usual_seconds")
+    STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    WORK_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    USUAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    step_seconds: float
+    work_seconds: float
+    usual_seconds: float
+    def __init__(self, step_seconds: _Optional[float] = ..., work_seconds: _Optional[float] = ..., usual_seconds: _Optional[float] = ...) -> None: ...
+
+class HeartbeatRequest(_message.Message):
+    __slots__ = ("job", "node", "token", "worker", "workers", "step", "step_seconds", "work_seconds", "paused", "memory")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    WORK_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    node: str
+    token: int
+    worker: int
+    workers: int
+    step: int
+    step_seconds: float
+    work_seconds: float
+    paused: bool
+    memory: StepMemory
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., worker: _Optional[int] = ..., workers: _Optional[int] = ..., step: _Optional[int] = ..., step_seconds: _Optional[float] = ..., work_seconds: _Optional[float] = ..., paused: _Optional[bool] = ..., memory: _Optional[_Union[StepMemory, _Mapping]] = ...) -> None: ...
+
+class HeartbeatResponse(_message.Message):
+    __slots__ = ("again_ms", "memory", "relative_score", "individual_score")
+    AGAIN_MS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_SCORE_FIELD_NUMBER: _ClassVar[int]
+    INDIVIDUAL_SCORE_FIELD_NUMBER: _ClassVar[int]
+    again_ms: int
+    memory: StepMemory
+    relative_score: float
+    individual_score: float
+    def __init__(self, again_ms: _Optional[int] = ..., memory: _Optional[_Union[StepMemory, _Mapping]] = ..., relative_score: _Optional[float] = ..., individual_score: _Optional[float] = ...) -> None: ...
+
+class StepsRequest(_message.Message):
+    __slots__ = ("job", "limit", "interval_ms")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    limit: int
+    interval_ms: int
+    def __init__(self, job: _Optional[str] = ..., limit: _Optional[int] = ..., interval_ms: _Optional[int] = ...) -> None: ...
+
+class WorkerSteps(_message.Message):
+    __slots__ = ("node", "worker", "rank", "step", "step_seconds", "work_seconds", "score", "relative_score", "individual_score", "straggler", "hung", "still_seconds", "silent_seconds")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    WORK_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_SCORE_FIELD_NUMBER: _ClassVar[int]
+    INDIVIDUAL_SCORE_FIELD_NUMBER: _ClassVar[int]
+    STRAGGLER_FIELD_NUMBER: _ClassVar[int]
+    HUNG_FIELD_NUMBER: _ClassVar[int]
+    STILL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SILENT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    worker: int
+    rank: int
+    step: int
+    step_seconds: float
+    work_seconds: float
+    score: float
+    relative_score: float
+    individual_score: float
+    straggler: bool
+    hung: bool
+    still_seconds: float
+    silent_seconds: float
+    def __init__(self, node: _Optional[str] = ..., worker: _Optional[int] = ..., rank: _Optional[int] = ..., step: _Optional[int] = ..., step_seconds: _Optional[float] = ..., work_seconds: _Optional[float] = ..., score: _Optional[float] = ..., relative_score: _Optional[float] = ..., individual_score: _Optional[float] = ..., straggler: _Optional[bool] = ..., hung: _Optional[bool] = ..., still_seconds: _Optional[float] = ..., silent_seconds: _Optional[float] = ...) -> None: ...
+
+class JobSteps(_message.Message):
+    __slots__ = ("job", "token", "workers", "lowest_step", "highest_step", "step_seconds", "stragglers", "hung", "each", "working_seconds", "lost_seconds", "failures")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    LOWEST_STEP_FIELD_NUMBER: _ClassVar[int]
+    HIGHEST_STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STRAGGLERS_FIELD_NUMBER: _ClassVar[int]
+    HUNG_FIELD_NUMBER: _ClassVar[int]
+    EACH_FIELD_NUMBER: _ClassVar[int]
+    WORKING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LOST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    token: int
+    workers: int
+    lowest_step: int
+    highest_step: int
+    step_seconds: float
+    stragglers: int
+    hung: int
+    each: _containers.RepeatedCompositeFieldContainer[WorkerSteps]
+    working_seconds: float
+    lost_seconds: float
+    failures: int
+    def __init__(self, job: _Optional[str] = ..., token: _Optional[int] = ..., workers: _Optional[int] = ..., lowest_step: _Optional[int] = ..., highest_step: _Optional[int] = ..., step_seconds: _Optional[float] = ..., stragglers: _Optional[int] = ..., hung: _Optional[int] = ..., each: _Optional[_Iterable[_Union[WorkerSteps, _Mapping]]] = ..., working_seconds: _Optional[float] = ..., lost_seconds: _Optional[float] = ..., failures: _Optional[int] = ...) -> None: ...
+
+class StepsResponse(_message.Message):
+    __slots__ = ("header", "jobs")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    header: _rpc_pb2.ResponseHeader
+    jobs: _containers.RepeatedCompositeFieldContainer[JobSteps]
+    def __init__(self, header: _Optional[_Union[_rpc_pb2.ResponseHeader, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[JobSteps, _Mapping]]] = ...) -> None: ...
+
+class Heartbeats(_message.Message):
+    __slots__ = ("each",)
+    EACH_FIELD_NUMBER: _ClassVar[int]
+    each: _containers.RepeatedCompositeFieldContainer[HeartbeatRequest]
+    def __init__(self, each: _Optional[_Iterable[_Union[HeartbeatRequest, _Mapping]]] = ...) -> None: ...
+
+class HeartbeatAnswer(_message.Message):
+    __slots__ = ("response", "code", "error")
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    response: HeartbeatResponse
+    code: int
+    error: str
+    def __init__(self, response: _Optional[_Union[HeartbeatResponse, _Mapping]] = ..., code: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
+
+class HeartbeatAnswers(_message.Message):
+    __slots__ = ("each",)
+    EACH_FIELD_NUMBER: _ClassVar[int]
+    each: _containers.RepeatedCompositeFieldContainer[HeartbeatAnswer]
+    def __init__(self, each: _Optional[_Iterable[_Union[HeartbeatAnswer, _Mapping]]] = ...) -> None: ...
+
 class JobChange(_message.Message):
     __slots__ = ("join", "leave", "report", "close", "remove", "exclude", "readmit", "preempt", "acknowledge_preemption", "barrier", "cancel_barrier", "announce")
     JOIN_FIELD_NUMBER: _ClassVar[int]
@@ -455,12 +663,24 @@ class JobChange(_message.Message):
     def __init__(self, join: _Optional[_Union[JoinRequest, _Mapping]] = ..., leave: _Optional[_Union[LeaveRequest, _Mapping]] = ..., report: _Optional[_Union[ReportRequest, _Mapping]] = ..., close: _Optional[_Union[CloseRequest, _Mapping]] = ..., remove: _Optional[_Union[RemoveRequest, _Mapping]] = ..., exclude: _Optional[_Union[ExcludeRequest, _Mapping]] = ..., readmit: _Optional[_Union[ReadmitRequest, _Mapping]] = ..., preempt: _Optional[_Union[PreemptRequest, _Mapping]] = ..., acknowledge_preemption: _Optional[_Union[AcknowledgePreemptionRequest, _Mapping]] = ..., barrier: _Optional[_Union[BarrierRequest, _Mapping]] = ..., cancel_barrier: _Optional[_Union[CancelBarrierRequest, _Mapping]] = ..., announce: _Optional[_Union[AnnounceRequest, _Mapping]] = ...) -> None: ...
 
 class JobTimeouts(_message.Message):
-    __slots__ = ("term", "timers")
+    __slots__ = ("term", "timers", "hangs")
     TERM_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
+    HANGS_FIELD_NUMBER: _ClassVar[int]
     term: int
     timers: _containers.RepeatedCompositeFieldContainer[JobTimer]
-    def __init__(self, term: _Optional[int] = ..., timers: _Optional[_Iterable[_Union[JobTimer, _Mapping]]] = ...) -> None: ...
+    hangs: _containers.RepeatedCompositeFieldContainer[JobHang]
+    def __init__(self, term: _Optional[int] = ..., timers: _Optional[_Iterable[_Union[JobTimer, _Mapping]]] = ..., hangs: _Optional[_Iterable[_Union[JobHang, _Mapping]]] = ...) -> None: ...
+
+class JobHang(_message.Message):
+    __slots__ = ("job", "token", "hang")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    HANG_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    token: int
+    hang: Hang
+    def __init__(self, job: _Optional[str] = ..., token: _Optional[int] = ..., hang: _Optional[_Union[Hang, _Mapping]] = ...) -> None: ...
 
 class JobTimer(_message.Message):
     __slots__ = ("job", "kind", "subject", "number")

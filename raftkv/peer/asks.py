@@ -43,6 +43,8 @@ class Kind(IntEnum):
     PROBE = 4
     OVERVIEW = 5
     LIGHTHOUSE = 6
+    HEARTBEATS = 7
+    STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,20 @@ timers    how long, not since when      ledger    writes it, as rows and as keys
 standing  what clients are told         rendezvous  all jobs, and the commands of the log
 """
 
-from raftkv.rendezvous.barriers import whisper_of
+from raftkv.rendezvous.barriers import barrier_states, ranks_of, whisper_of
 from raftkv.rendezvous.checks import check_change
 from raftkv.rendezvous.job import Job
 from raftkv.rendezvous.rendezvous import Audience, Rendezvous
 from raftkv.rendezvous.timers import Timer, TimerObserver
 
-__all__ = ["Audience", "Job", "Rendezvous", "Timer", "TimerObserver", "check_change", "whisper_of"]
+__all__ = [
+    "Audience",
+    "Job",
+    "Rendezvous",
+    "Timer",
+    "TimerObserver",
+    "barrier_states",
+    "check_change",
+    "ranks_of",
+    "whisper_of",
+]

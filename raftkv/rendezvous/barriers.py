@@ -9,10 +9,10 @@
 Who arrives at one that is decided is answered at once. An arrival writes one key, however many have arrived.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from raftkv.errors import InvalidArgumentError, TooManyBarriersError
-from raftkv.pb.rendezvous import BarrierRequest, BarrierResponse, JobTimer
+from raftkv.pb.rendezvous import BarrierRequest, BarrierResponse, BarrierState, JobTimer
 from raftkv.rendezvous.job import Barrier, Job, encode
 from raftkv.rendezvous.layout import arrived_key, barrier_key
 from raftkv.rendezvous.ledger import Ledger
@@ -22,6 +22,9 @@ MAX_OPEN = 1000
 """Barriers of a world that are not decided."""
 MAX_DECIDED = 256
 """Decided ones that are remembered; of more the oldest is forgotten."""
+
+MAX_SHOWN = 100
+"""Missing nodes that are named to who only looks."""
 
 Outcome = BarrierResponse.Outcome
 
@@ -109,6 +112,29 @@ class Barriers:
         """Arms its time, if that runs."""
         if barrier.timeout_ms and barrier.outcome is None:
             self._timers.arm(_timer(job, name, barrier), barrier.timeout_ms)
+
+
+def ranks_of(job: Job, nodes: Iterable[str]) -> list[int]:
+    """Of nodes of the last world."""
+    return [] if job.world is None else [job.world.ranks[node] for node in nodes if node in job.world.ranks]
+
+
+def barrier_states(job: Job) -> Iterator[BarrierState]:
+    """The barriers of the world, by name, as who looks at them sees them."""
+    for name, barrier in sorted(job.barriers.items()):
+        decided = barrier.outcome is not None
+        missing = barrier.missing if decided else [node for node in _expected(job, barrier) if node not in barrier.arrived]
+        shown = missing[:MAX_SHOWN]
+        yield BarrierState(
+            name=name,
+            decided=decided,
+            outcome=barrier.outcome or Outcome.PASSED,
+            expected=len(_expected(job, barrier)),
+            arrived=0 if decided else len(barrier.arrived),
+            missing=shown,
+            missing_ranks=ranks_of(job, shown),
+            reason=barrier.reason,
+        )
 
 
 def _expected(job: Job, barrier: Barrier) -> Sequence[str]:

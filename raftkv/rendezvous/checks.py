@@ -10,6 +10,7 @@ MAX_NODES = 100_000
 MAX_TEXT_BYTES = 4096
 MAX_SEGMENTS = 8
 MAX_CHECKPOINTS = 1000
+MAX_WORKERS_OF_NODE = 64
 MAX_STEP = 1 << 62
 """Whatever is a number of milliseconds, or of a step, is below it."""
 
@@ -37,6 +38,8 @@ def check_change(request: Any) -> None:
             raise InvalidArgumentError(f"raftkv: {name} is too large")
     if isinstance(request, JoinRequest):
         _check_join(request)
+    if "workers" in fields and (request.worker >= max(1, request.workers) or request.workers > MAX_WORKERS_OF_NODE):
+        raise InvalidArgumentError(f"raftkv: a node has at most {MAX_WORKERS_OF_NODE} workers, numbered from 0 on")
 
 
 def _check_join(request: JoinRequest) -> None:
@@ -50,7 +53,7 @@ def _check_join(request: JoinRequest) -> None:
 def _check_settings(settings: JobSettings) -> None:
     if not 1 <= settings.min_nodes <= settings.max_nodes <= MAX_NODES:
         raise InvalidArgumentError(f"raftkv: a job needs 1 <= min_nodes <= max_nodes <= {MAX_NODES}")
-    if max(settings.last_call_ms, settings.gather_timeout_ms, settings.cool_down_ms) > MAX_STEP:
+    if max(settings.last_call_ms, settings.gather_timeout_ms, settings.cool_down_ms, settings.hang_timeout_ms) > MAX_STEP:
         raise InvalidArgumentError("raftkv: a time is too long")
     if settings.keep_checkpoints > MAX_CHECKPOINTS:
         raise InvalidArgumentError(f"raftkv: at most {MAX_CHECKPOINTS} checkpoints are kept")

@@ -8,7 +8,7 @@
 In an open round nobody who survived is passed over for a newcomer, as long as the last call lasts.
 """
 
-from raftkv.pb.rendezvous import JobTimer, Outcome, Phase
+from raftkv.pb.rendezvous import Hang, JobTimer, Outcome, Phase
 from raftkv.rendezvous.barriers import Barriers
 from raftkv.rendezvous.checkpoints import Checkpoints
 from raftkv.rendezvous.job import Exclusion, Job, Member, encode, world_of
@@ -202,7 +202,7 @@ class Course:
         job.succeeded[node] = None
         self._ledger.put(succeeded_key(job.name, node), encode({"round": job.round, "token": job.token}))
         self.affected[job.name, node] = None
-        if job.acknowledged.pop(node, None) is not None:
+        if job.acknowledged.pop(node, None) is not None or job.answering.pop(node, None) is not None:
             self._ledger.delete(acknowledged_key(job.name, node))
         if len(job.succeeded) == job.world_size:
             self.close(job, Outcome.SUCCEEDED, "all nodes succeeded")
@@ -243,14 +243,33 @@ class Course:
             job.preemption = (node, reason)
             self.write(job)
 
-    def acknowledge(self, job: Job, node: str, step: int) -> None:
-        """A node has answered the notice."""
+    def acknowledge(self, job: Job, node: str, step: int, *, worker: int, workers: int) -> None:
+        """A worker of a node has answered the notice; the node has when all of its workers have."""
         if node in job.acknowledged:
             return
-        job.acknowledged[node] = step
-        self._ledger.put(acknowledged_key(job.name, node), encode({"step": step}))
+        answers = job.answering.setdefault(node, {})
+        answers.setdefault(worker, step)
+        key = acknowledged_key(job.name, node)
+        if len(answers) < workers:
+            by_worker = {str(one): answers[one] for one in sorted(answers)}
+            self._ledger.put(key, encode({"step": None, "answers": by_worker}))
+            return
+        del job.answering[node]
+        step = job.acknowledged[node] = max(answers.values())
+        self._ledger.put(key, encode({"step": step}))
         self.affected[job.name, ""] = None
         if job.agreed:
+            self.write(job)
+
+    def hang(self, job: Job, hang: Hang) -> None:
+        """Workers hang, or, where there are none in `hang`, no more."""
+        if hang.workers and job.settings.restart_hung:
+            self.open_round(job, why_of(hang), failed=True)
+        elif hang.workers:
+            job.hang = hang
+            self.write(job)
+        elif job.hang is not None:
+            job.hang = None
             self.write(job)
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -269,14 +288,15 @@ class Course:
 
     def _end_world(self, job: Job) -> None:
         """What belongs to a world goes with it."""
+        job.hang = None
         self._drop_preemption(job)
         self.barriers.clear(job)
         self.checkpoints.clear(job)
 
     def _drop_preemption(self, job: Job) -> None:
-        for node in sorted(job.acknowledged):
+        for node in sorted([*job.acknowledged, *job.answering]):
             self._ledger.delete(acknowledged_key(job.name, node))
-        job.preemption, job.acknowledged = None, {}
+        job.preemption, job.acknowledged, job.answering = None, {}, {}
 
     def _arm_gather(self, job: Job) -> None:
         if job.settings.gather_timeout_ms:
@@ -317,3 +337,9 @@ class Course:
 def cool_down(job: Job, node: str) -> Timer:
     """Of a node that is excluded."""
     return Timer(job.name, JobTimer.COOL_DOWN, node, job.excluded[node].number)
+
+
+def why_of(hang: Hang) -> str:
+    """A hang as the reason for which a round ended."""
+    who = ", ".join(hang.nodes) if not hang.whole_job else f"all workers, {hang.nodes[0]} behind,"
+    return f"{who} did not move on from step {hang.step} for {hang.still_ms / 1000:g} s"

@@ -19,7 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from raftkv.pb.rendezvous import BarrierResponse, JobSettings, Outcome, Phase, RankOrder
+from raftkv.pb.rendezvous import BarrierResponse, Hang, JobSettings, Outcome, Phase, RankOrder
 from raftkv.rendezvous.ranks import NO_LAST, Candidate, Last, Path
 
 Json = dict[str, Any]
@@ -161,6 +161,7 @@ class Job:
 
     __slots__ = (
         "acknowledged",
+        "answering",
         "awaited",
         "barriers",
         "being_written",
@@ -169,6 +170,7 @@ class Job:
         "excluded",
         "failures",
         "gather",
+        "hang",
         "idle_rounds",
         "last_call",
         "master_data",
@@ -224,6 +226,8 @@ class Job:
         self.gather = 0
         self.preemption: tuple[str, str] | None = None
         """Which node is about to go (or nothing), and why."""
+        self.hang: Hang | None = None
+        """Who hangs, as a leader found."""
         self.barriers: dict[str, Barrier] = {}
         """Those of the world; the decided ones in the order of their decisions."""
         self.checkpoints: dict[int, Checkpoint] = {}
@@ -232,6 +236,8 @@ class Job:
         """Step and ranks whose parts are there."""
         self.acknowledged: dict[str, int] = {}
         """The steps that the notice was answered with."""
+        self.answering: dict[str, dict[int, int]] = {}
+        """Of nodes not all of whose workers have answered: the steps of those that have."""
 
     # --- questions -------------------------------------------------------------------------------------------------
 
@@ -285,6 +291,7 @@ class Job:
             "last_call": self.last_call,
             "gather": self.gather,
             "preemption": None if self.preemption is None else list(self.preemption),
+            "hang": None if self.hang is None else hang_row(self.hang),
             "stop_step": self.stop_step if self.agreed else None,
         }
 
@@ -301,6 +308,8 @@ class Job:
         if row["preemption"] is not None:
             node, reason = row["preemption"]
             job.preemption = (node, reason)
+        if row.get("hang") is not None:  # rows of earlier versions have none
+            job.hang = Hang(**row["hang"])
         return job
 
     def sort_members(self) -> None:
@@ -315,6 +324,17 @@ class Job:
             elif self.phase == Phase.GATHERING:
                 self.awaited[node] = member
         self.returned = sum(member.survivor for member in self.ready.values())
+
+
+def hang_row(hang: Hang) -> Json:
+    """A hang as the head has it; `Hang(**row)` reads it."""
+    return {
+        "nodes": list(hang.nodes),
+        "workers": hang.workers,
+        "whole_job": hang.whole_job,
+        "step": hang.step,
+        "still_ms": hang.still_ms,
+    }
 
 
 def settings_row(settings: JobSettings) -> Json:

@@ -33,7 +33,11 @@ def _read_job(name: str, kinds: dict[str, list[tuple[str, Any]]]) -> Job:
     job.members = {node: Member(row) for node, row in kinds["members"]}
     job.succeeded = {node: None for node, _ in kinds["succeeded"]}
     job.excluded = {node: Exclusion(row) for node, row in kinds["excluded"]}
-    job.acknowledged = {node: row["step"] for node, row in kinds["acknowledged"]}
+    for node, row in kinds["acknowledged"]:
+        if row["step"] is None:
+            job.answering[node] = {int(worker): step for worker, step in row["answers"].items()}
+        else:
+            job.acknowledged[node] = row["step"]
     job.checkpoints = {row["step"]: Checkpoint(**row) for _, row in kinds["checkpoints"]}
     _read_barriers(job, kinds)
     _read_shards(job, kinds)

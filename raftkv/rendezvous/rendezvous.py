@@ -177,7 +177,7 @@ class Rendezvous:
         return self._settle()
 
     def time_out(self, request: JobTimeouts, term: int) -> tuple[None, Sequence[Event]]:
-        """Times are over, as the leader of a term found. `term` is the entry's own.
+        """Times are over, or workers hang, as the leader of a term found. `term` is the entry's own.
 
         Raises:
             NotLeaderError: the entry comes from a leader that was deposed before it was appended.
@@ -188,6 +188,10 @@ class Rendezvous:
             timer = Timer(message.job, message.kind, message.subject, message.number)
             if timer in self.timers.running:
                 self._ring(timer)
+        for found in request.hangs:
+            job = self._jobs.get(found.job)
+            if job is not None and job.token and job.token == found.token:
+                self._course.hang(job, found.hang)
         return None, self._settle()
 
     def _ring(self, timer: Timer) -> None:
@@ -354,7 +358,7 @@ class Rendezvous:
         job = self._job(request.job)
         if job.token != request.token or not job.works(request.node) or job.preemption is None:
             raise RoundOverError
-        self._course.acknowledge(job, request.node, request.step)
+        self._course.acknowledge(job, request.node, request.step, worker=request.worker, workers=request.workers or 1)
         return job
 
     def _barrier(self, request: BarrierRequest) -> Job:

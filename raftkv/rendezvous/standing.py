@@ -39,6 +39,8 @@ def standing_of(job: Job) -> Standing:
         standing.preemption.CopyFrom(
             Preemption(node=node, reason=reason, agreed=job.agreed, stop_step=job.stop_step, answers=answers)
         )
+    if job.hang is not None:
+        standing.hang.CopyFrom(job.hang)
     return standing
 
 

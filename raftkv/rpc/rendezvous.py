@@ -12,7 +12,7 @@ from raftkv.apply.command import RENDEZVOUS, body
 from raftkv.errors import NotAllowedError, RequestError, RequestTooLargeError, RoundOverError
 from raftkv.pb import rendezvous as pb
 from raftkv.pb.rpc import RangeRequest, ResponseHeader
-from raftkv.rendezvous import Job, check_change, whisper_of
+from raftkv.rendezvous import Job, barrier_states, check_change, ranks_of, whisper_of
 from raftkv.rendezvous.layout import check_name, job_prefix, prefix_end
 from raftkv.rendezvous.standing import place_of, standing_of
 from raftkv.reply import Reply
@@ -73,6 +73,7 @@ class RendezvousService:
             ),
             Method(SERVICE + "Barrier", unary, pb.BarrierRequest, pb.BarrierResponse, self.barrier),
             Method(SERVICE + "CancelBarrier", unary, pb.CancelBarrierRequest, answer, self._change("cancel_barrier")),
+            Method(SERVICE + "Barriers", unary, pb.BarriersRequest, pb.BarriersResponse, self.barriers),
             Method(SERVICE + "Announce", unary, pb.AnnounceRequest, answer, self._change("announce")),
             Method(SERVICE + "Checkpoints", unary, pb.CheckpointsRequest, pb.CheckpointsResponse, self.checkpoints),
             Method(SERVICE + "Look", unary, pb.LookRequest, answer, self.look),
@@ -109,8 +110,13 @@ class RendezvousService:
                 if barrier is None:
                     raise RoundOverError
                 if barrier.outcome is not None:
+                    assert job is not None, "a barrier is a job's"
                     return pb.BarrierResponse(
-                        header=self._header(), outcome=barrier.outcome, missing=barrier.missing, reason=barrier.reason
+                        header=self._header(),
+                        outcome=barrier.outcome,
+                        missing=barrier.missing,
+                        missing_ranks=ranks_of(job, barrier.missing),
+                        reason=barrier.reason,
                     )
                 listener.news = False
                 await listener.wait()
@@ -168,6 +174,19 @@ class RendezvousService:
         def work() -> pb.CheckpointsResponse:
             self._check(call, request.job)
             return self._checkpoints(request)
+
+        return self._replica.read(work)
+
+    def barriers(self, request: pb.BarriersRequest, call: Call) -> Reply[Any]:
+        """Those of the present world."""
+        check_name(request.job, "a job")
+
+        def work() -> pb.BarriersResponse:
+            self._check(call, request.job)
+            job = self._rendezvous.jobs.get(request.job)
+            if job is None:
+                return pb.BarriersResponse(header=self._header())
+            return pb.BarriersResponse(header=self._header(), token=job.token, barriers=barrier_states(job))
 
         return self._replica.read(work)
 

@@ -49,7 +49,7 @@ _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
         (_KV, "Range RangeStream Put DeleteRange Txn"),
         ("raftkv.v1.Updates", "Update"),
         (_RENDEZVOUS, "Join Leave Report Close Remove Exclude Readmit Preempt AcknowledgePreemption Look Watch World List"),
-        (_RENDEZVOUS, "Barrier CancelBarrier Announce Checkpoints"),
+        (_RENDEZVOUS, "Barrier CancelBarrier Barriers Announce Checkpoints Heartbeat Steps WatchSteps"),
         (_LIGHTHOUSE, "Quorum Heartbeat"),
         (_LEASE, "LeaseRevoke LeaseTimeToLive"),
         ("v3lockpb.Lock", "Lock Unlock"),

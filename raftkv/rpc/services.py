@@ -10,6 +10,7 @@ from raftkv.rpc.conversation import Conversations
 from raftkv.rpc.election import Election
 from raftkv.rpc.guard import guarded
 from raftkv.rpc.health import Health
+from raftkv.rpc.job_steps import JobStepsService
 from raftkv.rpc.kv import KV, Limits
 from raftkv.rpc.lease import Leases
 from raftkv.rpc.lighthouse import LighthouseService
@@ -63,6 +64,7 @@ def services(
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),
+        *JobStepsService(replica, access).methods(),
     ]
     methods += reflection_services(methods)
     checks = {**keys.checks(), UPDATE_PATH: check_update}

@@ -13,6 +13,7 @@ from raftkv.clock import Clock
 from raftkv.errors import StoppedError
 from raftkv.pb.rendezvous import JobTimeouts
 from raftkv.rendezvous import Timer
+from raftkv.server.pace_keeper import PaceKeeper
 from raftkv.server.replica import Replica
 
 LOOK_S = 0.05
@@ -41,10 +42,13 @@ class RendezvousKeeper:
         self._proposed = False
         """Whether an entry is under way. One at a time: so it is bounded."""
         self._handle: TimerHandle | None = None
+        self.pace = PaceKeeper(replica, self._now)
+        """How fast the jobs' workers are; looked at with the times."""
 
     def start(self) -> None:
         """Begins to look."""
         self._timers.observer = self
+        self.pace.serve()
         self._handle = self._loop.call_later(LOOK_S, self._look)
 
     def stop(self) -> None:
@@ -80,6 +84,7 @@ class RendezvousKeeper:
         term = replica.term if replica.is_leader and replica.machine.applied_term == replica.term else 0
         if term != self._term:
             self._term, self._queue, self._proposed = term, [], False
+            self.pace.begin(term)
             if term:
                 for timer, duration_ms in self._timers.running.items():
                     self._begin(timer, duration_ms)
@@ -90,7 +95,10 @@ class RendezvousKeeper:
             return
         self._handle = self._loop.call_later(LOOK_S, self._look)
         now = self._now()
-        if not self._leads() or self._proposed:
+        if not self._leads():
+            return
+        self.pace.look(now)
+        if self._proposed:
             return
         over = self._over(now)
         if not over:
