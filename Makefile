@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: native test-native test-torch bench-torch up test lint fix types contracts unit bench proto clean fuzz interop mutants chaos chaos-live chaos-sim
+.PHONY: native test-native test-torch bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -27,6 +27,9 @@ contracts: $(VENV)/.dev
 
 unit: $(VENV)/.dev $(VENV)/clients/.done
 	$(BIN)/pytest -n $(JOBS)
+
+docs: $(VENV)/.dev  ## the site, in build/site; while writing: .venv/bin/mkdocs serve
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 proto: $(VENV)/.dev  ## raftkv/pb from proto/
 	$(BIN)/python proto/generate.py
