@@ -46,6 +46,7 @@ from raftkv.rpc.authentication import Authentication, AuthOptions, authenticatio
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import Limits
 from raftkv.rpc.services import services
+from raftkv.rpc.tenants import Tenants
 from raftkv.rpc.watch import WatchSettings
 from raftkv.server.bootstrap import (
     cluster_id,
@@ -264,6 +265,7 @@ class _Daemon:
         limits = Limits(max_request_bytes=config.max_request_bytes, max_txn_ops=config.max_txn_ops)
         options = server_options(config)
         watch = watch_settings(config)
+        tenants = Tenants(replica.machine.quotas, self._clock.now)
         methods = services(
             replica,
             health,
@@ -272,6 +274,7 @@ class _Daemon:
             engine.size,
             authentication=proofs,
             watch=watch,
+            tenants=tenants,
             lighthouse=callers,
             rng=self._rng,
         )
@@ -287,6 +290,7 @@ class _Daemon:
             lag=lag,
             leases=leases,
             job_times=job_times,
+            tenants=tenants,
             size_on_disk=engine.size,
             open_views=lambda: engine.open_views,
             quota_bytes=config.quota_bytes,

@@ -7,6 +7,9 @@ from typing import Any
 import click
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+SIZES: dict[str, int] = {"": 1, "B": 1} | {
+    prefix + unit: base**power for power, prefix in enumerate("KMGT", start=1) for unit, base in (("B", 1000), ("IB", 1024))
+}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
@@ -36,6 +39,21 @@ class BytesType(click.ParamType):  # type: ignore[type-arg]  # generic only from
         return value if isinstance(value, bytes) else os.fsencode(value)
 
 
+class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
+    """A number of bytes: `4096`, `64kB`, `64KiB`, `2MiB`, `1GiB`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,18})(|B|kB|KB|KiB|MB|MiB|GB|GiB|TB|TiB)", value)
+        size = 1 << 63 if match is None else int(match[1]) * SIZES[match[2].upper()]
+        if size >= 1 << 63:
+            self.fail(f"{value!r} is not a size such as 4096, 64kB or 64MiB", param, ctx)
+        return size
+
+
 class LeaseType(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
     """A lease id in hexadecimal, as every command prints it; `0x` may stand before it."""
 
@@ -51,5 +69,6 @@ class LeaseType(click.ParamType):  # type: ignore[type-arg]  # generic only from
 
 DURATION = DurationType()
 BYTES = BytesType()
+SIZE = SizeType()
 LEASE = LeaseType()
 REVISION = click.IntRange(min=0, max=(1 << 63) - 1)

@@ -46,6 +46,7 @@ COMMANDS = {
     "auth": Lazy("raftkv_cli.auth:auth", "Turn authentication on and off."),
     "user": Lazy("raftkv_cli.user:user", "Manage users, and the roles that they have."),
     "role": Lazy("raftkv_cli.role:role", "Manage roles: what users may read and write."),
+    "quota": Lazy("raftkv_cli.quota:quota", "Limit what prefixes hold, and how much is asked of them."),
     "check": Lazy("raftkv_cli.check:check", "Check properties of the cluster, by writing to it."),
     "store": Lazy("raftkv_cli.store:store", "Serve TCPStore, PyTorch's key-value store, from the cluster."),
     "migrate": Lazy("raftkv_cli.migrate:migrate", "Copy a live etcd cluster to this one, and follow it until cut-over."),

@@ -31,6 +31,7 @@ from raftkv.client.method import (
     Method,
     Response,
 )
+from raftkv.client.quota_methods import QuotaMethods
 from raftkv.client.recipe_methods import RecipeMethods
 from raftkv.client.rendezvous_methods import RendezvousMethods
 from raftkv.client.request import Data, Order, SortBy, delete_request, put_request, range_request
@@ -48,7 +49,16 @@ STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-class Client(AuthMethods, ClusterMethods, LeaseMethods, RecipeMethods, RendezvousMethods, UpdateMethods, WatchMethods):
+class Client(
+    AuthMethods,
+    ClusterMethods,
+    LeaseMethods,
+    QuotaMethods,
+    RecipeMethods,
+    RendezvousMethods,
+    UpdateMethods,
+    WatchMethods,
+):
     """A client of a raftkv (or etcd) cluster, for asyncio.
 
     It connects when it is first used, keeps one connection, goes to another endpoint when that fails, and repeats what can be

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from raftkv.metrics.jobs import job_samples
 from raftkv.metrics.network import network_samples
+from raftkv.metrics.quotas import quota_samples
 from raftkv.metrics.samples import histogram_metric, info
 from raftkv.metrics.sources import Sources
 from raftkv.metrics.state import state_samples
@@ -48,6 +49,7 @@ class NodeMetrics(Collector):
         yield from state_samples(sources)
         yield from network_samples(sources)
         yield from job_samples(sources.replica.machine.rendezvous.jobs, sources.job_times)
+        yield from quota_samples(sources)
         yield from sources.calls.samples()
         yield from sources.health.samples()
         yield from sources.certificates.samples()

@@ -9,6 +9,7 @@ from raftkv.metrics.health import HealthCounts
 from raftkv.metrics.jobs import JobTimes
 from raftkv.metrics.loop_lag import LoopLag
 from raftkv.peer.tcp import TcpPeers
+from raftkv.rpc.tenants import Tenants
 from raftkv.server.lease_keeper import LeaseKeeper
 from raftkv.server.probing import PeerProbes
 from raftkv.server.replica import Replica
@@ -27,6 +28,7 @@ class Sources:
     lag: LoopLag
     leases: LeaseKeeper
     job_times: JobTimes
+    tenants: Tenants
     size_on_disk: Callable[[], int]
     open_views: Callable[[], int]
     """How many frozen states of the disk are being read."""

@@ -8,34 +8,34 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Quota(_message.Message):
-    __slots__ = ("prefix", "role", "bytes", "keys", "watches", "requests_per_second")
+    __slots__ = ("prefix", "role", "max_bytes", "max_keys", "max_watches", "requests_per_second")
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
-    BYTES_FIELD_NUMBER: _ClassVar[int]
-    KEYS_FIELD_NUMBER: _ClassVar[int]
-    WATCHES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_KEYS_FIELD_NUMBER: _ClassVar[int]
+    MAX_WATCHES_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     prefix: bytes
     role: str
-    bytes: int
-    keys: int
-    watches: int
+    max_bytes: int
+    max_keys: int
+    max_watches: int
     requests_per_second: int
-    def __init__(self, prefix: _Optional[bytes] = ..., role: _Optional[str] = ..., bytes: _Optional[int] = ..., keys: _Optional[int] = ..., watches: _Optional[int] = ..., requests_per_second: _Optional[int] = ...) -> None: ...
+    def __init__(self, prefix: _Optional[bytes] = ..., role: _Optional[str] = ..., max_bytes: _Optional[int] = ..., max_keys: _Optional[int] = ..., max_watches: _Optional[int] = ..., requests_per_second: _Optional[int] = ...) -> None: ...
 
 class QuotaStatus(_message.Message):
-    __slots__ = ("quota", "bytes", "keys", "watches", "refused")
+    __slots__ = ("quota", "used_bytes", "used_keys", "watches", "refused")
     QUOTA_FIELD_NUMBER: _ClassVar[int]
-    BYTES_FIELD_NUMBER: _ClassVar[int]
-    KEYS_FIELD_NUMBER: _ClassVar[int]
+    USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    USED_KEYS_FIELD_NUMBER: _ClassVar[int]
     WATCHES_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     quota: Quota
-    bytes: int
-    keys: int
+    used_bytes: int
+    used_keys: int
     watches: int
     refused: int
-    def __init__(self, quota: _Optional[_Union[Quota, _Mapping]] = ..., bytes: _Optional[int] = ..., keys: _Optional[int] = ..., watches: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
+    def __init__(self, quota: _Optional[_Union[Quota, _Mapping]] = ..., used_bytes: _Optional[int] = ..., used_keys: _Optional[int] = ..., watches: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
 
 class SetQuotaRequest(_message.Message):
     __slots__ = ("quota",)

@@ -15,6 +15,7 @@ puts, transactions and updates are bound. What the cluster decides itself (the k
 never refused: half of a decision cannot be carried out.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
 
@@ -58,6 +59,8 @@ class QuotaBook:
         """By prefix and role, in that order; not to be changed."""
         self.usage: dict[bytes, Usage] = {}
         """By prefix; not to be changed."""
+        self.refused: Counter[Name] = Counter()
+        """Changes that each quota refused, as far as this process has seen it: no part of the state."""
         self.counting = False
         """Whether there are quotas."""
         self.changed: Callable[[], None] = lambda: None
@@ -100,7 +103,7 @@ class QuotaBook:
             size, keys = yield from self._store.measure(quota.prefix, end_of(quota.prefix))
             self.usage[quota.prefix] = Usage(size, keys)
             self._touched[quota.prefix] = None
-        self.quotas[name] = quota
+        self.quotas = {**self.quotas, name: quota}
         self._state.put(Table.STATE, _row(name), quota.SerializeToString(deterministic=True))
         self._settle()
         response = SetQuotaResponse()
@@ -110,8 +113,10 @@ class QuotaBook:
     def remove(self, request: RemoveQuotaRequest) -> tuple[RemoveQuotaResponse, Sequence[Event]]:
         """Removes a quota. Raises QuotaNotFoundError."""
         name = (request.prefix, request.role)
-        if self.quotas.pop(name, None) is None:
+        if name not in self.quotas:
             raise QuotaNotFoundError
+        self.quotas = {known: quota for known, quota in self.quotas.items() if known != name}
+        self.refused.pop(name, None)
         self._state.delete(Table.STATE, _row(name))
         if all(prefix != request.prefix for prefix, _ in self.quotas):
             del self.usage[request.prefix]
@@ -178,10 +183,14 @@ class QuotaBook:
         for quota in self._of_prefix[prefix]:
             if quota.role and quota.role not in self.roles(self._asker):
                 continue
-            if keys > 0 and quota.HasField("keys") and usage.keys + keys > quota.keys:
-                raise QuotaExceededError(prefix, quota.role, what="keys", limit=quota.keys, used=usage.keys, more=keys)
-            if size > 0 and quota.HasField("bytes") and usage.bytes + size > quota.bytes:
-                raise QuotaExceededError(prefix, quota.role, what="bytes", limit=quota.bytes, used=usage.bytes, more=size)
+            if keys > 0 and quota.HasField("max_keys") and usage.keys + keys > quota.max_keys:
+                raise self._refusal(quota, what="keys", limit=quota.max_keys, used=usage.keys, more=keys)
+            if size > 0 and quota.HasField("max_bytes") and usage.bytes + size > quota.max_bytes:
+                raise self._refusal(quota, what="bytes", limit=quota.max_bytes, used=usage.bytes, more=size)
+
+    def _refusal(self, quota: Quota, *, what: str, limit: int, used: int, more: int) -> QuotaExceededError:
+        self.refused[quota.prefix, quota.role] += 1
+        return QuotaExceededError(quota.prefix, quota.role, what=what, limit=limit, used=used, more=more)
 
     def _add(self, prefix: bytes, size: int, keys: int) -> None:
         usage = self.usage[prefix]

@@ -30,6 +30,7 @@ class Right(Enum):
 _AUTH, _KV, _LEASE = "etcdserverpb.Auth", "etcdserverpb.KV", "etcdserverpb.Lease"
 _RENDEZVOUS = "raftkv.v1.Rendezvous"
 _LIGHTHOUSE = "torchft.LighthouseService"
+_QUOTAS = "raftkv.v1.Quotas"
 _CLUSTER, _MAINTENANCE = "etcdserverpb.Cluster", "etcdserverpb.Maintenance"
 
 _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
@@ -48,6 +49,7 @@ _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
     Right.KEYS: (
         (_KV, "Range RangeStream Put DeleteRange Txn"),
         ("raftkv.v1.Updates", "Update"),
+        (_QUOTAS, "Get List"),
         (_RENDEZVOUS, "Join Leave Report Close Remove Exclude Readmit Preempt AcknowledgePreemption Look Watch World List"),
         (_RENDEZVOUS, "Barrier CancelBarrier Barriers Announce Checkpoints Heartbeat Steps WatchSteps"),
         (_LIGHTHOUSE, "Quorum Heartbeat"),
@@ -61,6 +63,7 @@ _RULES: Final[Mapping[Right, Iterable[tuple[str, str]]]] = {
         (_AUTH, "AuthEnable AuthDisable AuthStatus"),
         (_AUTH, "UserAdd UserList UserDelete UserChangePassword UserGrantRole UserRevokeRole"),
         (_AUTH, "RoleAdd RoleList RoleDelete RoleGrantPermission RoleRevokePermission"),
+        (_QUOTAS, "Set Remove"),
         (_CLUSTER, "MemberAdd MemberRemove MemberUpdate MemberPromote"),
         (_MAINTENANCE, "Defragment Hash HashKV Snapshot MoveLeader Downgrade"),
     ),

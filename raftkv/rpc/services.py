@@ -17,8 +17,10 @@ from raftkv.rpc.lighthouse import LighthouseService
 from raftkv.rpc.lock import Lock
 from raftkv.rpc.maintenance import Maintenance
 from raftkv.rpc.method import Method
+from raftkv.rpc.quotas import QuotasService
 from raftkv.rpc.reflection import reflection_services
 from raftkv.rpc.rendezvous import RendezvousService
+from raftkv.rpc.tenants import Tenants, limited
 from raftkv.rpc.updates import PATH as UPDATE_PATH
 from raftkv.rpc.updates import UpdatesService, check_update
 from raftkv.rpc.watch import Watch, WatchSettings
@@ -36,19 +38,21 @@ def services(
     *,
     authentication: Authentication,
     watch: WatchSettings,
+    tenants: Tenants,
     lighthouse: LighthouseCallers,
     rng: Random,
 ) -> list[Method]:
     """Every method, with the checks that all have in common."""
     access = authentication.access
     keys = KV(replica, quota, limits, access)
-    watches = Watch(replica, watch, lambda request, call: access.check_stream(call, request))
+    watches = Watch(replica, watch, lambda request, call: access.check_stream(call, request), tenants)
     by_path: dict[str, Method] = {}
     conversations = Conversations(replica, access, by_path)
 
     def recheck() -> None:
         watches.recheck()
         conversations.recheck()
+        tenants.recount()
 
     replica.machine.auth.changed = recheck
     methods = [
@@ -60,14 +64,15 @@ def services(
         *UpdatesService(replica, quota, limits).methods(),
         *Leases(replica, quota, access, election_timeout_s=watch.election_timeout_s, rng=rng).methods(),
         *RendezvousService(replica, quota, access, election_timeout_s=watch.election_timeout_s).methods(),
+        *JobStepsService(replica, access).methods(),
         *LighthouseService(lighthouse, access).methods(),
+        *QuotasService(replica, tenants, access).methods(),
         *Cluster(replica).methods(),
         *Maintenance(replica, quota, size_on_disk).methods(),
         *health.methods(),
-        *JobStepsService(replica, access).methods(),
     ]
     methods += reflection_services(methods)
     checks = {**keys.checks(), UPDATE_PATH: check_update}
-    served = [guarded(method, replica, access, checks.get(method.path)) for method in methods]
+    served = [guarded(limited(method, tenants), replica, access, checks.get(method.path)) for method in methods]
     by_path.update((method.path, method) for method in served)
     return served

@@ -5,7 +5,7 @@ in the turn in which it is applied.
 """
 
 from asyncio import Future, get_running_loop
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from raftkv.errors import Code, PermissionDeniedError, RequestError
@@ -13,6 +13,7 @@ from raftkv.pb import rpc
 from raftkv.rpc.leaderless import LeaderlessStreams
 from raftkv.rpc.metadata import needs_leader
 from raftkv.rpc.method import Call, Kind, Method, Outlet
+from raftkv.rpc.tenants import Census, Tenants, Watched
 from raftkv.server.replica import Replica
 from raftkv.watch import WatchStream
 
@@ -38,13 +39,22 @@ class WatchSettings:
 class Watch:
     """The service."""
 
-    def __init__(self, replica: Replica, settings: WatchSettings, authorize: Authorize = nobody_is_denied) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        settings: WatchSettings,
+        authorize: Authorize = nobody_is_denied,
+        tenants: Tenants | None = None,
+    ) -> None:
         self.authorize = authorize
+        self.tenants = tenants
         self.settings = settings
         self.replica = replica
         replica.watches.fragment_bytes = settings.fragment_bytes
         self.leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, settings.election_timeout_s)
         self.conversations: set[_Conversation] = set()
+        if tenants is not None:
+            tenants.open_watches = self._open_watches
 
     def methods(self) -> list[Method]:
         """What it offers."""
@@ -53,6 +63,10 @@ class Watch:
     def watch(self, requests: AsyncIterator[rpc.WatchRequest], call: Call) -> "_Conversation":
         """Takes the requests of a stream until the client or the node ends it."""
         return _Conversation(self, requests, call)
+
+    def _open_watches(self) -> Iterator[Watched]:
+        for conversation in self.conversations:
+            yield from conversation.watches()
 
     def recheck(self) -> None:
         """Who may watch what has changed: ends the watches that are not permitted any more. A token that is no longer good
@@ -79,7 +93,8 @@ class _Conversation:
 
     async def __anext__(self) -> bytes:
         service, outlet = self._service, self._outlet
-        stream = self._stream = WatchStream(service.replica.watches, outlet, service.settings.progress_interval_s)
+        census = None if service.tenants is None else Census(service.tenants, self._call)
+        stream = self._stream = WatchStream(service.replica.watches, outlet, service.settings.progress_interval_s, census)
         outlet.on_drained = self._drained
         service.conversations.add(self)
         if needs_leader(self._call.metadata):
@@ -92,6 +107,10 @@ class _Conversation:
             service.conversations.discard(self)
             stream.close()
         raise StopAsyncIteration
+
+    def watches(self) -> Iterator[Watched]:
+        """What is watched here."""
+        return ((request, self._call) for request in self._stream.requests())
 
     def recheck(self) -> None:
         """Ends what is not permitted any more."""
@@ -122,7 +141,8 @@ class _Conversation:
             self._service.authorize(request, self._call)
         except RequestError as error:
             return _go_text(error)
-        return ""
+        tenants = self._service.tenants
+        return "" if tenants is None or not tenants.watched else tenants.watch_refusal(request, self._call)
 
     def _not_permitted(self, request: rpc.WatchCreateRequest) -> str:
         try:

@@ -6,7 +6,8 @@ progress -> a response without events and id -1, as soon as every watch of the s
 """
 
 from asyncio import TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from raftkv.pb.rpc import WatchCreateRequest
 from raftkv.watch import encoding
@@ -27,11 +28,24 @@ COMPACTED = "etcdserver: mvcc: required revision has been compacted"
 TOO_MANY = "etcdserver: too many requests"
 
 
+class Census(Protocol):
+    """Who counts the watches of a stream."""
+
+    def began(self, request: WatchCreateRequest) -> None:
+        """One more."""
+        ...
+
+    def ended(self, request: WatchCreateRequest) -> None:
+        """One less."""
+        ...
+
+
 class WatchStream:
     """The watches of one stream. `close` comes last."""
 
-    def __init__(self, hub: Hub, sink: Sink, progress_interval_s: float) -> None:
+    def __init__(self, hub: Hub, sink: Sink, progress_interval_s: float, census: Census | None = None) -> None:
         self._hub = hub
+        self._census = census
         self._sink = sink
         self._consumer = Consumer(sink, caught_up=self._caught_up, compacted=self._compacted)
         self._watchers: dict[int, Watcher] = {}
@@ -56,6 +70,8 @@ class WatchStream:
         watcher = self._watchers[watch_id] = Watcher(watch_id, request, share)
         share.add(watcher)
         hub.watchers += 1
+        if self._census is not None:
+            self._census.began(request)
         self._sink.send(encoding.created(hub.head(hub.revision), watch_id))
         if request.progress_notify and self._notifier is None:
             self._notifier = hub.loop.call_later(self._interval_s, self._notify)
@@ -74,6 +90,10 @@ class WatchStream:
             self._progress_asked = True
             if not self._consumer.unsynced:
                 self._caught_up()
+
+    def requests(self) -> Iterator[WatchCreateRequest]:
+        """What is watched."""
+        return (watcher.request for watcher in self._watchers.values())
 
     def recheck(self, denied: Callable[[WatchCreateRequest], str]) -> None:
         """Ends the watches that are denied now; `denied` says why, or nothing."""
@@ -98,6 +118,8 @@ class WatchStream:
         for watcher in self._watchers.values():
             if watcher.share.state is not State.GONE:
                 self._hub.drop(watcher.share)
+            if self._census is not None:
+                self._census.ended(watcher.request)
         self._hub.watchers -= len(self._watchers)
         self._watchers.clear()
         self._hub.streams -= 1
@@ -125,6 +147,8 @@ class WatchStream:
         share = watcher.share
         del self._watchers[watcher.id]
         self._hub.watchers -= 1
+        if self._census is not None:
+            self._census.ended(watcher.request)
         if len(share.watchers) == 1:
             self._hub.drop(share)
         else:

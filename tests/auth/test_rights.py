@@ -16,12 +16,12 @@ from raftkv.errors import (
     PermissionDeniedError,
     UserEmptyError,
 )
-from raftkv.pb import command, election, health, lock, reflection, reflection_v1alpha, rendezvous, rpc, torchft, update
+from raftkv.pb import command, election, health, lock, quota, reflection, reflection_v1alpha, rendezvous, rpc, torchft, update
 from raftkv.pb.auth import Permission
 from raftkv.rpc.rights import RIGHTS, Right
 from tests.auth.making import ROOT, AuthMachine, cluster_of_three_users, grant
 
-FILES = (rpc, lock, election, health, reflection, reflection_v1alpha, rendezvous, torchft, update)
+FILES = (rpc, lock, election, health, quota, reflection, reflection_v1alpha, rendezvous, torchft, update)
 OPEN = {
     "/etcdserverpb.Auth/Authenticate",
     "/grpc.health.v1.Health/Check",

@@ -46,7 +46,7 @@ def txn(*operations: rpc.RequestOp) -> dict[str, Any]:
 
 
 def test_a_put_beyond_the_bytes_is_refused_and_changes_nothing() -> None:
-    machine = limited(bytes=10)
+    machine = limited(max_bytes=10)
     assert machine.apply(**put(b"/a/1", b"123456")).error is None
     before = machine.rows()
     error = machine.apply(**put(b"/a/2", b"")).error
@@ -59,7 +59,7 @@ def test_a_put_beyond_the_bytes_is_refused_and_changes_nothing() -> None:
 
 
 def test_a_put_beyond_the_keys_is_refused_but_a_key_that_is_there_may_be_set() -> None:
-    machine = limited(keys=1)
+    machine = limited(max_keys=1)
     assert machine.apply(**put(b"/a/1", b"1")).error is None
     assert machine.apply(**put(b"/a/1", b"22222")).error is None
     error = machine.apply(**put(b"/a/2")).error
@@ -68,10 +68,10 @@ def test_a_put_beyond_the_keys_is_refused_but_a_key_that_is_there_may_be_set() -
 
 
 def test_what_shrinks_is_let_through_also_above_the_limit() -> None:
-    machine = limited(bytes=100, keys=5)
+    machine = limited(max_bytes=100, max_keys=5)
     for number in range(5):
         machine.apply(**put(b"/a/%d" % number, b"0123456789"))
-    limit(machine, bytes=8, keys=1)
+    limit(machine, max_bytes=8, max_keys=1)
     assert machine.apply(**put(b"/a/0", b"short")).error is None
     assert machine.apply(**put(b"/a/0", b"longer")).error is not None
     assert machine.apply(delete_range=rpc.DeleteRangeRequest(key=b"/a/1", range_end=b"/a0")).error is None
@@ -79,7 +79,7 @@ def test_what_shrinks_is_let_through_also_above_the_limit() -> None:
 
 
 def test_a_transaction_counts_as_a_whole() -> None:
-    machine = limited(keys=2)
+    machine = limited(max_keys=2)
     machine.apply(**txn(op(request_put=rpc.PutRequest(key=b"/a/1")), op(request_put=rpc.PutRequest(key=b"/a/2"))))
     swap = txn(
         op(request_delete_range=rpc.DeleteRangeRequest(key=b"/a/1")), op(request_put=rpc.PutRequest(key=b"/a/3", value=b"v"))
@@ -92,7 +92,7 @@ def test_a_transaction_counts_as_a_whole() -> None:
 
 
 def test_a_nested_transaction_and_an_update_are_bound() -> None:
-    machine = limited(keys=0)
+    machine = limited(max_keys=0)
     nested = op(request_txn=rpc.TxnRequest(success=[op(request_put=rpc.PutRequest(key=b"/a/1"))]))
     assert machine.apply(**txn(nested)).error is not None
     change = Change(kind=Change.PUSH, key=b"queue", value=b"x")
@@ -101,9 +101,9 @@ def test_a_nested_transaction_and_an_update_are_bound() -> None:
 
 
 def test_nested_prefixes_all_count_and_each_may_refuse() -> None:
-    machine = limited(prefix=b"/a/", keys=2)
-    limit(machine, prefix=b"/a/b/", keys=1)
-    limit(machine, prefix=b"", bytes=1000)
+    machine = limited(prefix=b"/a/", max_keys=2)
+    limit(machine, prefix=b"/a/b/", max_keys=1)
+    limit(machine, prefix=b"", max_bytes=1000)
     assert machine.apply(**put(b"/a/b/1")).error is None
     assert 'prefix "/a/b/"' in str(machine.apply(**put(b"/a/b/2")).error)
     assert machine.apply(**put(b"/a/c")).error is None
@@ -116,12 +116,12 @@ def test_what_is_there_when_a_quota_is_set_is_counted_in_slices() -> None:
     for number in range(1500):
         machine.apply(**put(b"/a/%04d" % number, b"v"))
     machine.apply(**put(b"/a0", b"not under it"))
-    limit(machine, bytes=1)
+    limit(machine, max_bytes=1)
     assert used(machine) == (1500 * 8, 1500)
 
 
 def test_a_quota_of_a_role_binds_its_users_and_counts_everybody() -> None:
-    machine = limited(role="guests", keys=1)
+    machine = limited(role="guests", max_keys=1)
     for name, role in (("root", "root"), ("ann", "guests"), ("bob", "hosts")):
         options = UserAddOptions(no_password=True)
         machine.apply(user_add=rpc.AuthUserAddRequest(name=name, options=options))
@@ -141,12 +141,12 @@ def test_a_quota_of_a_role_binds_its_users_and_counts_everybody() -> None:
 
 
 def test_what_the_cluster_decides_is_counted_and_never_refused() -> None:
-    machine = limited(keys=1)
+    machine = limited(max_keys=1)
     machine.apply(lease_grant=rpc.LeaseGrantRequest(ID=7, TTL=60))
     machine.apply(**put(b"/a/1", lease=7))
     machine.apply(lease_revoke=rpc.LeaseRevokeRequest(ID=7))
     assert used(machine) == (0, 0)
-    limit(machine, prefix=b"", keys=0)
+    limit(machine, prefix=b"", max_keys=0)
     machine.apply(lease_grant=rpc.LeaseGrantRequest(ID=9, TTL=60))
     assert (
         machine.apply(
@@ -158,16 +158,16 @@ def test_what_the_cluster_decides_is_counted_and_never_refused() -> None:
 
 
 def test_a_retry_gets_the_refusal_again() -> None:
-    machine = limited(keys=0)
+    machine = limited(max_keys=0)
     first = machine.apply(request_id=(b"c", 1), **put(b"/a/1")).error
-    limit(machine, keys=5)
+    limit(machine, max_keys=5)
     again = machine.apply(request_id=(b"c", 1), **put(b"/a/1")).error
     assert str(first) == str(again)
     assert isinstance(error_of_status(8, str(first)), QuotaExceededError)
 
 
 def test_a_quota_that_is_removed_binds_nobody_and_counts_nothing() -> None:
-    machine = limited(keys=0)
+    machine = limited(max_keys=0)
     assert isinstance(machine.apply(remove_quota=RemoveQuotaRequest(prefix=b"/b/")).error, QuotaNotFoundError)
     assert machine.apply(remove_quota=RemoveQuotaRequest(prefix=b"/a/")).error is None
     assert machine.machine.store.counted is None
@@ -178,14 +178,14 @@ def test_a_quota_that_is_removed_binds_nobody_and_counts_nothing() -> None:
 def test_there_are_so_many_quotas_and_no_more() -> None:
     machine = Machine()
     for number in range(MAX_QUOTAS):
-        limit(machine, prefix=b"%d/" % number, keys=1)
-    limit(machine, prefix=b"7/", keys=2)
-    one_more = machine.apply(set_quota=SetQuotaRequest(quota=Quota(prefix=b"x", keys=1)))
+        limit(machine, prefix=b"%d/" % number, max_keys=1)
+    limit(machine, prefix=b"7/", max_keys=2)
+    one_more = machine.apply(set_quota=SetQuotaRequest(quota=Quota(prefix=b"x", max_keys=1)))
     assert isinstance(one_more.error, TooManyQuotasError)
 
 
 def test_restarts_keep_quotas_and_what_is_used() -> None:
-    machine = limited(keys=3, bytes=1000)
+    machine = limited(max_keys=3, max_bytes=1000)
     machine.apply(**put(b"/a/1", b"value"))
     again = machine.restarted()
     assert used(again) == (9, 1)
@@ -205,7 +205,7 @@ def _random_command(dice: random.Random) -> bytes:
     value = bytes(dice.randrange(12))
     puts = [op(request_put=rpc.PutRequest(key=name, value=value)) for name in (key, other)]
     deletion = rpc.DeleteRangeRequest(key=key, range_end=other)
-    limits: dict[str, Any] = {"keys": dice.randrange(5)} if dice.random() < 0.5 else {"bytes": dice.randrange(60)}
+    limits: dict[str, Any] = {"max_keys": dice.randrange(5)} if dice.random() < 0.5 else {"max_bytes": dice.randrange(60)}
     bodies: list[dict[str, Any]] = [
         *[put(key, value)] * 4,
         put(key, value, lease=5),

@@ -6,15 +6,10 @@ from typing import Any
 
 from raftkv.pb import rendezvous as pb
 from raftkv_cli.formats.answers import Field, Style, Tabular
+from raftkv_cli.formats.columns import columns
 from raftkv_cli.formats.json_text import message_value
 
 Rows = list[list[str]]
-
-
-def _columns(rows: Rows) -> Iterator[bytes]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip().encode()
 
 
 def nodes_of(standing: pb.Standing) -> str:
@@ -47,7 +42,7 @@ class Jobs(Tabular):
 
     def lines(self, style: Style) -> Iterator[bytes]:  # noqa: ARG002 - nothing to choose
         names, rows = self.table()
-        return _columns([names, *rows])
+        return columns([names, *rows])
 
     def fields(self) -> Iterator[Field]:
         for job in self.message.jobs:
@@ -69,11 +64,11 @@ class OneJob(Tabular):
         return ["FIELD", "VALUE"], [[name, str(value)] for name, value in self.fields()]
 
     def lines(self, style: Style) -> Iterator[bytes]:  # noqa: ARG002 - nothing to choose
-        yield from _columns([[f"{name}:", str(value)] for name, value in self.fields()])
+        yield from columns([[f"{name}:", str(value)] for name, value in self.fields()])
         if self.world is not None and self.message.world_size:
             yield b""
             ranks = [[str(rank), node.node, node.address] for rank, node in enumerate(self.world.nodes)]
-            yield from _columns([["RANK", "NODE", "ADDRESS"], *ranks])
+            yield from columns([["RANK", "NODE", "ADDRESS"], *ranks])
 
     def fields(self) -> Iterator[Field]:
         job = self.message
@@ -114,7 +109,7 @@ class Checkpoints(Tabular):
 
     def lines(self, style: Style) -> Iterator[bytes]:  # noqa: ARG002 - nothing to choose
         names, rows = self.table()
-        return _columns([names, *rows])
+        return columns([names, *rows])
 
     def fields(self) -> Iterator[Field]:
         for found in self.message.checkpoints:
