@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from raftkv.errors import UnavailableError
 from raftkv.rpc.method import Answer
 
 AHEAD_BYTES: Final = 64 * 1024
@@ -48,6 +49,12 @@ class GatewayOutlet:
         if not self._ended:
             self._ended, self._error = True, error
             _wake(self._arrived)
+
+    def abandon(self) -> None:
+        """See Outlet."""
+        self._answers.clear()
+        self._backlog = 0
+        self.end(UnavailableError("raftkv: the client does not collect its answers, and there is no room for more"))
 
     async def pull(self, answers: AsyncIterator[Answer]) -> None:
         """Runs a handler to its end."""

@@ -133,13 +133,13 @@ class ServerCall(ABC):
             carrier.send_trailers(stream, trailers(error.code, str(error)))
         self._ended(error.code)
 
-    def _give_up(self, error: RequestError) -> None:
+    def _give_up(self, error: RequestError, code: ErrorCode = ErrorCode.CANCEL) -> None:
         """Ends the call now: messages that the client has not collected are not worth waiting for."""
         stream = self._stream
         if stream.queue is None:
             self.fail(error)
         else:
-            self._carrier.reset(stream, ErrorCode.CANCEL)
+            self._carrier.reset(stream, code)
             self._release()
             self._ended(error.code)
         self._cancel()

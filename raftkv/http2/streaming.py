@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from raftkv.errors import RequestError
+from raftkv.errors import RequestError, UnavailableError
 from raftkv.http2.calls import Carrier, ServerCall
 from raftkv.http2.frames import ErrorCode
 from raftkv.http2.routing import Route
@@ -18,6 +18,7 @@ QUEUED_PIECE_BYTES: Final = 256
 """What it costs to keep a piece of data, beside its bytes."""
 _NOTHING: Final[deque[bytes]] = deque(maxlen=0)
 """The inbox of a call whose requests nobody fetches."""
+UNCOLLECTED: Final = "raftkv: the client does not collect its answers, and there is no room for more"
 REQUESTS_AHEAD_BYTES: Final = 64 * 1024
 """What a stream's handler may leave untaken before its client is held back."""
 
@@ -123,6 +124,11 @@ class StreamingCall(ServerCall):
         """See Outlet."""
         self.fail(error)
         self._cancel()
+
+    def abandon(self) -> None:
+        """See Outlet. REFUSED_STREAM is what gRPC's clients take for UNAVAILABLE."""
+        if self._stream.receiver is self:
+            self._give_up(UnavailableError(UNCOLLECTED), ErrorCode.REFUSED_STREAM)
 
     def drained(self) -> None:
         super().drained()

@@ -52,6 +52,10 @@ class Outlet(Protocol):
         """Ends the call with an error, and cancels its handler."""
         ...
 
+    def abandon(self) -> None:
+        """Ends the call now, with what the client has not collected: it may try again."""
+        ...
+
 
 class Listener(ABC):
     """What the handler of a BIDI method may return: the carrier tells it of the requests as they come, and it answers through the

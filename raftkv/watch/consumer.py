@@ -39,6 +39,10 @@ class Sink(Protocol):
         """A response for each of the tails, which are equally long: the body, then the tail."""
         ...
 
+    def abandon(self) -> None:
+        """Ends the stream now, with what was not collected: the client may ask again, from where it was."""
+        ...
+
 
 class State(Enum):
     """Where a share is."""

@@ -9,9 +9,13 @@ agree on: `revision`, up to which everything has been told to those who are sync
 `revision` equals the store's whenever the loop is free, but while a snapshot is installed. In the middle of a turn it is
 behind: what is applied is not yet told. Memory is bounded: a stream that does not collect its responses is told nothing
 more until it does, and then from history.
+
+Where all streams together leave too much uncollected (raftkv.watch.budget), that holds for each that has anything left, and who has
+nothing left is told from history, as soon as there is room. If nobody collects anything for a second, the streams that keep most
+are ended, so those who do not read cannot keep the room for ever from those who do.
 """
 
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, TimerHandle
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -24,6 +28,7 @@ from sortedcontainers import SortedDict
 from raftkv.mvcc import Event, Store
 from raftkv.mvcc.changes import Wanted
 from raftkv.reply import Reply
+from raftkv.watch.budget import Budget
 from raftkv.watch.consumer import BEHIND, Consumer, Share, State
 from raftkv.watch.encoding import MAX_TOLD_BYTES, batches, bodies, event_piece
 from raftkv.watch.interest import Index, Interest
@@ -42,6 +47,10 @@ SWEEP_REVISIONS = 5000
 """Revisions that are read for them, before it is the others' turn."""
 MAX_LOOKED_AT = 4 * MAX_SWEPT
 """Queued shares that are looked at to find those that go together."""
+LOOK_FOR_ROOM_S = 0.05
+"""Between two looks whether something was collected, where too much is left."""
+FRUITLESS_LOOKS = 20
+"""Looks that find nothing collected, after which the streams that keep most are ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +102,8 @@ class Hub:
         self.watchers = 0
         self.slow_watchers = 0
         self.events_sent = 0
+        self.abandoned_streams = 0
+        """Ended, because they kept most of what was too much for all."""
         self.pending_events = 0
         """Read from history and not sent yet."""
         self._recent = Recent(self.revision)
@@ -105,6 +116,10 @@ class Hub:
         self._future: SortedDict[int, dict[Share, None]] = SortedDict()
         self._sweep: Sweep | None = None
         self._held = False
+        self.budget = Budget()
+        """What all streams together have not collected."""
+        self._room_timer: TimerHandle | None = None
+        self._fruitless = 0
 
     # --- what happens to the store --------------------------------------------------------------------------------
 
@@ -156,7 +171,8 @@ class Hub:
 
     def full(self, consumer: Consumer) -> bool:
         """Whether a stream has enough to collect."""
-        return consumer.sink.backlog > MAX_BACKLOG_BYTES
+        backlog = consumer.sink.backlog
+        return backlog > MAX_BACKLOG_BYTES or (backlog > 0 and self.budget.exceeded)
 
     def place(self, share: Share) -> None:
         """Puts a share where its position says: a new one, or one that has been told of some of the past."""
@@ -273,11 +289,13 @@ class Hub:
         size = sum([len(body) for body in messages])
         late: list[Share] = []
         for consumer, share in group.shares.items():
-            if self.full(consumer) or size * len(share.watchers) > MAX_TOLD_BYTES:
+            cost = size * len(share.watchers)
+            if cost > MAX_TOLD_BYTES or self.full(consumer) or self.budget.exceeded:
                 late.append(share)
                 continue
             for body in messages:
                 share.send(body)
+            self.budget.told(consumer, cost)
             self.events_sent += len(told) * len(share.watchers)
         for share in late:
             self._leave_group(share)
@@ -285,7 +303,7 @@ class Hub:
             if self.full(share.consumer):
                 self.park(share)
             else:
-                self.place(share)  # too much for it at once: history is told in pieces
+                self.place(share)  # too much for it, or for all, at once: history is told in pieces
 
     def _leave_to_history(self, before: int) -> None:
         """Everybody who is synced is told from history."""
@@ -307,6 +325,9 @@ class Hub:
     def _next_sweep(self) -> None:
         """Lets some of those who wait catch up, unless others are at it."""
         if self._held or self._sweep is not None or not self._queue:
+            return
+        if self.budget.exceeded:
+            self._wait_for_room()
             return
         shares = self._companions()
         if not shares:
@@ -342,3 +363,28 @@ class Hub:
             self._failed(error)
             return
         self._next_sweep()
+
+    # --- too much for all -----------------------------------------------------------------------------------------
+
+    def _wait_for_room(self) -> None:
+        if self._room_timer is None:
+            self._room_timer = self.loop.call_later(LOOK_FOR_ROOM_S, self._look_for_room)
+
+    def _look_for_room(self) -> None:
+        """Goes on with history where enough was collected; makes room where nothing was, for long."""
+        self._room_timer = None
+        before = self.budget.uncollected
+        self.budget.count()
+        if self.budget.exceeded:
+            self._fruitless = self._fruitless + 1 if self.budget.uncollected >= before else 0
+            if self._fruitless >= FRUITLESS_LOOKS:
+                self._fruitless = 0
+                self._end_largest()
+        self._next_sweep()
+
+    def _end_largest(self) -> None:
+        """Ends those who keep most, until there is some room again."""
+        for consumer in self.budget.largest():
+            self.abandoned_streams += 1
+            consumer.sink.abandon()
+        self.budget.count()

@@ -121,6 +121,7 @@ class WatchStream:
             if self._census is not None:
                 self._census.ended(watcher.request)
         self._hub.watchers -= len(self._watchers)
+        self._hub.budget.forget(self._consumer)
         self._watchers.clear()
         self._hub.streams -= 1
 

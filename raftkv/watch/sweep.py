@@ -14,6 +14,7 @@ from typing import Protocol
 from raftkv.mvcc import Event, Store
 from raftkv.mvcc.changes import Wanted
 from raftkv.reply import Reply
+from raftkv.watch.budget import Budget
 from raftkv.watch.consumer import Consumer, Share, State
 from raftkv.watch.encoding import MAX_RESPONSE_BYTES, MAX_TOLD_BYTES, bodies, event_piece
 from raftkv.watch.interest import Index, Interest
@@ -27,6 +28,7 @@ class Keeper(Protocol):
     fragment_bytes: int
     events_sent: int
     pending_events: int
+    budget: Budget
 
     def head(self, revision: int, /) -> bytes: ...
     def history(self, first: int, last: int, wanted: Wanted, /) -> Generator[list[Event], None, None]: ...
@@ -147,8 +149,13 @@ class Sweep:
             share.position = position
             self._keeper.park(share)
             return False
+        if self._keeper.budget.exceeded:
+            share.position = position
+            self._keeper.place(share)
+            return False
         for body in messages:
             share.send(body)
+        self._keeper.budget.told(share.consumer, sum(map(len, messages)) * len(share.watchers))
         self._keeper.events_sent += count * len(share.watchers)
         return True
 

@@ -8,7 +8,7 @@ import pytest
 
 from raftkv.errors import Code, NoLeaderError
 from raftkv.http2 import GrpcServer
-from raftkv.http2.frames import DEFAULT_WINDOW
+from raftkv.http2.frames import DEFAULT_WINDOW, ErrorCode
 from raftkv.pb.rpc import PutRequest
 from raftkv.rpc.method import Call, Kind, Method, Outlet
 from tests.http2.raw import RawClient, request_headers
@@ -123,6 +123,28 @@ async def test_an_error_ends_the_call_and_the_handler(world: World) -> None:
     assert (await world.call.code()).value[0] == Code.UNAVAILABLE
     assert await world.call.details() == "etcdserver: no leader"
     await world.pushing.cancelled.wait()
+
+
+async def test_what_an_abandoned_client_has_not_collected_is_forgotten(port: int, world: World) -> None:
+    async with RawClient(port) as slow:
+        number = slow.open(request_headers(PATH))
+        slow.flush()
+        outlet = await world.pushing.outlet.get()
+        for _ in range(64):
+            outlet.send(message(bytes(10_000)))
+        assert outlet.backlog
+        outlet.abandon()
+        assert outlet.backlog == 0
+        await slow.until(lambda: slow.replies[number].ended)
+        assert slow.replies[number].reset_code == ErrorCode.REFUSED_STREAM
+    await world.pushing.cancelled.wait()
+
+
+async def test_a_client_that_is_abandoned_may_try_again(world: World) -> None:
+    world.outlet.send(message(b"1"))
+    world.outlet.abandon()
+    assert await world.values(1) == [b"1"]
+    assert (await world.call.code()).value[0] == Code.UNAVAILABLE
 
 
 async def test_nothing_is_said_to_who_has_left(world: World) -> None:

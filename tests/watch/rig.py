@@ -50,6 +50,7 @@ class Client:
         self.responses: list[rpc.WatchResponse] = []
         self.reading = reading
         self.sends = 0
+        self.abandoned = False
         self._waiting: list[bytes] = []
         self.stream = WatchStream(hub, self, INTERVAL_S)
 
@@ -68,6 +69,11 @@ class Client:
         assert len(set(map(len, tails))) == 1
         for tail in tails:
             self.send(body + tail)
+
+    def abandon(self) -> None:
+        self.abandoned = True
+        self._waiting.clear()
+        self.stream.close()
 
     def read(self) -> None:
         """Collects what is there, and reads from now on."""

@@ -238,6 +238,10 @@ class Stream:
         """The node ends it."""
         self._died()
 
+    def abandon(self) -> None:
+        """The node ends it, with what was not collected."""
+        self._died()
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _hear(self, message: bytes) -> None:

@@ -156,8 +156,8 @@ MUTANTS = (
         "W11b",
         "what a slow stream has not collected is not bounded",
         HUB,
-        "return consumer.sink.backlog > MAX_BACKLOG_BYTES",
-        "return consumer.sink.backlog < 0",
+        "return backlog > MAX_BACKLOG_BYTES or (backlog > 0 and self.budget.exceeded)",
+        "return backlog < 0",
     ),
     _one(
         "W14",
