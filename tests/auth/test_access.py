@@ -183,3 +183,11 @@ def test_neighbours_cover_a_range_together() -> None:
     allowed = Permissions([Permission(key=b"a", range_end=b"c"), Permission(key=b"c", range_end=b"e"), Permission(key=b"e")])
     assert allowed.may_read(b"a", b"e\0")
     assert not allowed.may_read(b"a", b"f")
+
+
+@pytest.mark.parametrize(("key", "end"), [(b"", b""), (b"", b"\0"), (b"", b"c"), (b"b", b"b"), (b"c", b"b")])
+def test_a_grant_that_names_no_key_grants_nothing(key: bytes, end: bytes) -> None:  # S16, etcd#15619
+    permissions = Permissions([Permission(permType=READWRITE, key=key, range_end=end)])
+    assert not any(permissions.may_read(letter) or permissions.may_write(letter) for letter in LETTERS)
+    assert not permissions.may_read(key, end)
+    assert not permissions.may_write(b"\0", b"\0")
