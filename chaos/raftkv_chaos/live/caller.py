@@ -38,7 +38,7 @@ Condition = tuple[str, str, str, Any]
 class Failed(Exception):  # noqa: N818  (an outcome, not an error of ours)
     """A call without an answer. `unknown`: whether it may have been done."""
 
-    def __init__(self, error: RaftKVError, *, unknown: bool) -> None:
+    def __init__(self, error: RaftKVError | str, *, unknown: bool) -> None:
         super().__init__(str(error))
         self.unknown = unknown
 

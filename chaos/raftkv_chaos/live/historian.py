@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from raftkv.pb import kv, rpc
-from raftkv_chaos.live.streams import WatchStream
+from raftkv_chaos.live.streams import watch_stream
 
 ALL = b"\0"
 SILENCE_S = 0.5
@@ -22,7 +22,7 @@ Changes = dict[int, list[kv.Event]]
 
 async def read_changes(endpoint: str, first: int, until: int, changes: Changes, seen: "Sight | None" = None) -> None:
     """Reads the changes of all keys at one node, from a revision on, until one has been reached or the node falls silent."""
-    stream = WatchStream(endpoint)
+    stream = watch_stream(endpoint)
     sight = seen or Sight()
     sight.revision = max(sight.revision, first - 1)
     create = rpc.WatchCreateRequest(key=ALL, range_end=ALL, start_revision=first)

@@ -63,6 +63,8 @@ class Nemesis:
         self._tell = tell
         self.spans: list[Span] = []
         self.left_out: dict[str, str] = {}
+        self._half_replaced: list[Node] = []
+        """Members whose replacement took too long: the operator goes on with it."""
         self._acts: dict[type[Fault], Act] = {
             Partition: self._partition,
             Clog: self._partition,
@@ -103,8 +105,10 @@ class Nemesis:
         for node in self._cluster.nodes:
             self._change(node, rate=1.0, wall_offset_s=0.0, sync_delay_s=0.0, sync_errno=0, write_errno=0)
         self._cluster.revive()
-        nodes = [node for node in self._cluster.nodes if not node.outside]
-        answers = [await self._cluster.answers_within(node, READY_S) for node in nodes]
+        while self._half_replaced and await self._replace(self._half_replaced[0], READY_S):
+            pass
+        nodes = self._cluster.nodes
+        answers = [not node.outside and await self._cluster.answers_within(node, READY_S) for node in nodes]
         return [node.name for node, answered in zip(nodes, answers, strict=True) if not answered]
 
     async def _at(self, begun: float, fault: Fault) -> None:
@@ -235,12 +239,22 @@ class Nemesis:
     # --- members
 
     async def _member(self, fault: MemberChange, until: float) -> None:
-        node = self._node(fault.node)
+        # Who is half in and half out comes first: nobody begins to take the next member out of such a cluster.
+        node = self._half_replaced[0] if self._half_replaced else self._node(fault.node)
+        await self._replace(node, MEMBER_S)
+        await self._wait(until)
+
+    async def _replace(self, node: Node, seconds: float) -> bool:
+        """Answers whether it was done in time."""
+        if node not in self._half_replaced:
+            self._half_replaced.append(node)
         others = [other.endpoint for other in self._cluster.nodes if other is not node]
         with suppress(TimeoutError):
-            async with asyncio.timeout(MEMBER_S), Client(others, timeout=3.0, dial_timeout=0.5) as client:
+            async with asyncio.timeout(seconds), Client(others, timeout=3.0, dial_timeout=0.5) as client:
                 await replace(self._cluster, node, client, self._tell)
-        await self._wait(until)
+                self._half_replaced.remove(node)
+                return True
+        return False
 
 
 async def last_write(endpoints: Sequence[str], value: str, seconds: float) -> int | None:

@@ -16,6 +16,7 @@ from raftkv.client import Client
 from raftkv.clock import Clock
 from raftkv.pb import kv
 from raftkv_chaos.live.cluster import Cluster
+from raftkv_chaos.live.compactions import placed
 from raftkv_chaos.live.errors import LiveError
 from raftkv_chaos.live.figures import Figures, measure
 from raftkv_chaos.live.historian import Changes, Historian, read_changes
@@ -25,7 +26,8 @@ from raftkv_chaos.live.recorder import STORE, Recorder
 from raftkv_chaos.live.target import Target
 from raftkv_chaos.live.truth import FIRST, Truth
 from raftkv_chaos.live.verdicts import Evidence, complete_locks, judge, read, sight_leases
-from raftkv_chaos.live.workloads import WORKLOADS, Stage
+from raftkv_chaos.live.workloads import WORKLOADS, Horizon, Stage
+from raftkv_chaos.live.workloads.compaction import HISTORY as COMPACTION
 from raftkv_chaos.live.workloads.watches import HISTORY as WATCH
 from raftkv_chaos.live.workloads.watches import Watches
 from raftkv_chaos.schedule import Schedule
@@ -99,6 +101,7 @@ class Run:
         )
         self._nemesis = Nemesis(self.cluster, self._recorder, self._own_dice(), self._say)
         self._historian = Historian(self.cluster.endpoints, self._recorder.now)
+        self._horizon = Horizon(lambda: self._historian.revision)
         self._watches = Watches()
         self._copies: dict[str, Changes] = {}
         self._stages: list[Stage] = []
@@ -173,7 +176,7 @@ class Run:
         for name in self._options.workloads:
             crew = WORKLOADS[name]
             manual, rate = self._options.target.manual_progress, crew.rate * self._options.rate
-            stage = Stage(self._recorder, self.cluster.endpoints, self._own_dice(), rate, manual_progress=manual)
+            stage = Stage(self._recorder, self.cluster.endpoints, self._own_dice(), rate, self._horizon, manual_progress=manual)
             self._stages.append(stage)
             workload = self._watches if name == WATCH else crew.enlist()
             workers = [tasks.create_task(workload(stage, number)) for number in range(crew.workers)]
@@ -220,10 +223,11 @@ class Run:
         await self._read_copies()
 
     async def _read_copies(self) -> None:
-        """What each node tells of everything."""
+        """What each node tells of everything that is not compacted away."""
+        first = max(FIRST, self._horizon.compacted + 1)
         for node in self.cluster.nodes:
             copy = self._copies[node.name] = {}
-            await read_changes(node.endpoint, FIRST, self._last, copy)
+            await read_changes(node.endpoint, first, self._last, copy)
 
     def _find(self, name: str, kind: str, text: str, validity: Validity = Validity.VIOLATION) -> None:
         self._verdicts[name] = Verdict(validity, [Finding(kind, text)])
@@ -266,7 +270,9 @@ class Run:
             outcome.verdicts = self._verdicts
 
     def _evidence(self, folder: Path, figures: Figures) -> Evidence:
-        truth = Truth(self._historian.changes, min(self._last, self._historian.revision))
+        last = min(self._last, self._historian.revision)
+        compactions = read(self._recorder.path(COMPACTION))
+        truth = Truth(self._historian.changes, last, [] if compactions is None else placed(compactions.operations, last))
         truth.write(folder / "log.jsonl")
         complete_locks(folder / "lock.jsonl", truth)
         sight_leases(folder / "lease.jsonl", self._leases_gone())
@@ -274,6 +280,7 @@ class Run:
             folder,
             truth,
             self._copies,
+            self._horizon.compacted + 1,
             figures.longest_gap_s,
             {node.name: node.process.log for node in self.cluster.nodes},
             self._options.target.bad_lines,

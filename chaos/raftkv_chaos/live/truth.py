@@ -7,6 +7,7 @@ from typing import Any
 
 from raftkv.pb import kv
 from raftkv_chaos.live.caller import row
+from raftkv_chaos.live.compactions import Placed
 from raftkv_chaos.live.historian import Changes
 from raftkv_jepsen.replay import Entry, Replay
 from raftkv_jepsen.store import parse_request
@@ -20,10 +21,10 @@ Line = dict[str, Any]
 class Truth:
     """The committed log of a run, up to `last`."""
 
-    def __init__(self, changes: Changes, last: int) -> None:
+    def __init__(self, changes: Changes, last: int, compactions: Sequence[Placed] = ()) -> None:
         self.changes = {revision: events for revision, events in sorted(changes.items()) if revision <= last}
         self.last = last
-        self.lines = list(_lines(self.changes))
+        self.lines = list(_lines(self.changes, compactions))
         self.replay = Replay(Entry(parse_request(line["f"], line["value"])) for line in self.lines)
         self.writers = _writers(self.changes)
 
@@ -51,14 +52,15 @@ def _some(revisions: Sequence[int]) -> str:
     return ", ".join(map(str, revisions[:10])) + (f" and {len(revisions) - 10} more" if len(revisions) > 10 else "")
 
 
-def _lines(changes: Changes) -> Iterator[Line]:
+def _lines(changes: Changes, compactions: Sequence[Placed]) -> Iterator[Line]:
     leases: set[int] = set()
-    for events in changes.values():
+    for revision, events in changes.items():
         for event in events:
             if event.kv.lease and event.kv.lease not in leases:
                 leases.add(event.kv.lease)
                 yield {"f": "lease_grant", "value": {"id": event.kv.lease}}
         yield line_of(events)
+        yield from ({"f": "compact", "value": {"revision": target}} for place, target in compactions if place == revision)
 
 
 def line_of(events: Sequence[kv.Event]) -> Line:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raftkv.clock import Clock
+from raftkv_chaos.live.compactions import judge_looks_back
 from raftkv_chaos.live.historian import Changes
 from raftkv_chaos.live.settling import out_of_order, settle, unfounded
 from raftkv_chaos.live.truth import Truth
@@ -35,6 +36,8 @@ class Evidence:
     truth: Truth
     copies: Mapping[str, Changes]
     """What each node tells at the end of all changes."""
+    copied_from: int
+    """The first revision that they can be asked for: what came before was compacted away."""
     gap_s: float
     """The longest time without an acknowledged write."""
     logs: Mapping[str, Path]
@@ -83,7 +86,8 @@ def _log(evidence: Evidence) -> Verdict:
 
 def _nodes(evidence: Evidence) -> Verdict:
     """Every node tells the same history."""
-    expected = {revision: _told(events) for revision, events in evidence.truth.changes.items()}
+    truth = evidence.truth.changes
+    expected = {revision: _told(events) for revision, events in truth.items() if revision >= evidence.copied_from}
     findings, behind = [], []
     for name, changes in evidence.copies.items():
         told = {revision: _told(events) for revision, events in changes.items() if revision <= evidence.truth.last}
@@ -167,6 +171,14 @@ def _lock(history: History, evidence: Evidence) -> Verdict:
     return check_locks(history.operations, history.events, evidence.truth.replay)
 
 
+def _compaction(history: History, evidence: Evidence) -> Verdict:
+    """What the past looks like on this side of compactions, and that there is none on the other."""
+    verdict = check_reads(history.operations, evidence.truth.replay)
+    looks = judge_looks_back(history.operations)
+    compactions = sum(each.f == "compact" and each.end is not None for each in history.operations)
+    return judged([*verdict.findings, *looks], {"compactions": compactions, "looks back": verdict.counts["past"]})
+
+
 Check = Callable[[History, Evidence], Verdict]
 CHECKS: dict[str, Check] = {
     "store": _store,
@@ -175,6 +187,8 @@ CHECKS: dict[str, Check] = {
     "watch": _watch,
     "lease": _lease,
     "lock": _lock,
+    "election": _lock,
+    "compaction": _compaction,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from raftkv.pb import kv, rpc
 from raftkv_chaos.live.caller import row
-from raftkv_chaos.live.streams import WatchStream
+from raftkv_chaos.live.streams import watch_stream
 from raftkv_chaos.live.workloads.workload import Stage
 
 HISTORY = "watch"
@@ -57,7 +57,7 @@ class Watcher:
         self._name = name
         self._dice = dice
         self._progress = progress
-        self._stream = WatchStream(endpoint)
+        self._stream = watch_stream(endpoint)
         self._asked: dict[int, tuple[str, int]] = {}
         """Name and start of each watch, by its id."""
         self._reached: dict[int, int] = {}
@@ -132,7 +132,8 @@ class Watcher:
             self._note("created", watch=name, watch_id=watch_id, revision=revision)
         elif response.canceled:
             self._reached.pop(watch_id, None)
-            self._note("cancelled", watch_id=watch_id, revision=revision, compact_revision=response.compact_revision)
+            # etcd leaves the revision out where it refuses what was compacted away.
+            self._note("cancelled", watch_id=watch_id, revision=revision or None, compact_revision=response.compact_revision)
         elif response.events:
             events = [_event(each) for each in response.events]
             self._reach(watch_id, response.events[-1].kv.mod_revision)

@@ -15,6 +15,15 @@ DIAL_TIMEOUT_S = 0.5
 
 
 @dataclass(slots=True)
+class Horizon:
+    """How far back the past reaches. `told`: the last revision that the log of the run has; what it lacks must not be compacted away."""
+
+    told: Callable[[], int]
+    compacted: int = 0
+    """Up to where somebody has asked to compact."""
+
+
+@dataclass(slots=True)
 class Stage:
     """What a workload is given. `rate` is how many operations a second all of its workers make together."""
 
@@ -22,6 +31,7 @@ class Stage:
     endpoints: Sequence[str]
     dice: Random
     rate: float
+    horizon: Horizon
     manual_progress: bool = True
     """Whether watches may ask for progress (`Target`)."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
