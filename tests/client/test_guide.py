@@ -29,14 +29,18 @@ import ast, asyncio, inspect, sys
 code = compile(sys.stdin.read(), sys.argv[1], "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 async def main():
     await eval(code, {"__name__": "guide"})
-asyncio.run(main())
+asyncio.run(main()) if code.co_flags & inspect.CO_COROUTINE else exec(code, {"__name__": "guide"})
 """
 
 
 def run(guide: Path, endpoint: str) -> None:
+    run_program(program(guide, endpoint), name=str(guide))
+
+
+def run_program(text: str, *, name: str) -> None:
     """In a process of its own, for it may fork."""
-    command = [sys.executable, "-W", "error", "-c", RUN, str(guide)]
-    result = subprocess.run(command, input=program(guide, endpoint), capture_output=True, text=True, timeout=90, check=False)
+    command = [sys.executable, "-W", "error", "-c", RUN, name]
+    result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=90, check=False)
     assert (result.stderr, result.returncode) == ("", 0)
 
 

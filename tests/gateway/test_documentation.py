@@ -8,7 +8,7 @@ from tests.gateway.plain import Plain
 from tests.harness.cluster import Cluster
 
 GUIDE = Path(__file__).parents[2] / "docs" / "gateway.md"
-BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 EXAMPLE = re.compile(r"^\$ curl -s (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 

@@ -22,7 +22,7 @@ def test_every_flag_exists() -> None:
 
 
 def test_every_command_is_complete() -> None:
-    for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL):
+    for block in re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL):
         for line in block.replace("\\\n", "").splitlines():
             assert line.split()[0] in {"raftkv", "etcdctl", "curl"}
 
