@@ -28,6 +28,19 @@ class Access:
         """A client that never gives up: who waits here has no way to try again."""
         return Client(self.endpoints, timeout=math.inf, user=self.user, password=self.password, tls=self.tls)
 
+    def environment(self) -> dict[str, str]:
+        """The same for processes that are started here, under the names that the command line reads."""
+        tls = self.tls or TLSConfig()
+        said = {
+            "RAFTKV_ENDPOINTS": self.endpoints,
+            "RAFTKV_USER": self.user,
+            "RAFTKV_PASSWORD": self.password,
+            "RAFTKV_CACERT": tls.ca_file,
+            "RAFTKV_CERT": tls.cert_file,
+            "RAFTKV_KEY": tls.key_file,
+        }
+        return {name: str(value) for name, value in said.items() if value}
+
 
 class Resident(Generic[T]):
     """Enters what `make` makes, on the client's loop, and keeps it until `close`."""

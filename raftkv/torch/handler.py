@@ -27,7 +27,7 @@ from torch.distributed.elastic.rendezvous import (
 )
 
 from raftkv import errors
-from raftkv.client import Client, TLSConfig
+from raftkv.client import Client, Place, TLSConfig
 from raftkv.client.rendezvous import Participant
 from raftkv.errors import JobClosedError, NodeExcludedError, RaftKVError
 from raftkv.pb import rendezvous as pb
@@ -80,6 +80,8 @@ class RaftkvRendezvous(RendezvousHandler):
             namespace = Namespace(self._job, f"{world.number}.{world.token}", self._store_ttl_s)
             self._store = Store(self._access, namespace)
             self._server = StoreServer(self._access, namespace, host=LOCAL)
+        place = Place(self._job, participant.node, world.token)
+        os.environ.update(self._access.environment() | place.environment())  # workers inherit it
         address = RendezvousStoreInfo(self._server.host, self._server.port)
         return RendezvousInfo(self._store, world.rank, world.world_size, address)
 
