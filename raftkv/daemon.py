@@ -76,6 +76,7 @@ from raftkv.storage.rocks import RocksEngine
 from raftkv.storage.thread import StorageThread
 from raftkv.telemetry import configure_logs
 from raftkv.tls import ClientTLS, ServerTLS, TLSSettings
+from raftkv.ui import Dashboard
 
 log = structlog.get_logger(__name__)
 
@@ -297,12 +298,15 @@ class _Daemon:
             version=__version__,
         )
         hooks = Hooks(started=calls.started, handled=calls.handled, received=calls.received, sent=calls.sent)
+        dashboard = Dashboard(sources, proofs.access, methods, clock=self._clock, unix_time=unix_time)
+        dashboard.start()
         gateway = Gateway(
             methods,
-            HealthPages(replica, health_counts).pages(),
+            {**HealthPages(replica, health_counts).pages(), **dashboard.pages()},
             metrics=NodeMetrics(sources).text,
             max_message_bytes=options.max_message_bytes,
             hooks=hooks,
+            leaving=dashboard.stop,
         )
         return GrpcServer(methods, options=options, hooks=hooks, http1=gateway.protocol), gateway
 
