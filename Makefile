@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: native test-native test-torch bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
+.PHONY: native test-native test-torch test-jax bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -43,15 +43,24 @@ fuzz: $(VENV)/.dev  ## bytes and messages from seeds, at both ports and every me
 	$(BIN)/python -m tests.rpc.fuzz $(SEED) $(LIVES)
 
 TORCH_VENV ?= .venv-torch
-test-torch: $(TORCH_VENV)/.done  ## torch's own clients, agents and process groups, in an environment of their own: torch is large
-	$(TORCH_VENV)/bin/pytest tests/torch
+test-torch: $(TORCH_VENV)/.done  ## torch's and torchft's own clients, agents and process groups, in an environment of their own: torch is large
+	$(TORCH_VENV)/bin/pytest tests/torch tests/torchft
+
+JAX_VENV ?= .venv-jax
+test-jax: $(JAX_VENV)/.done  ## processes of JAX that find each other through the cluster, in an environment of their own: jax is large
+	$(JAX_VENV)/bin/pytest tests/jax
+
+$(JAX_VENV)/.done: pyproject.toml
+	$(PYTHON) -m venv $(JAX_VENV)
+	$(JAX_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev,jax]" jax==0.10.2 jaxlib==0.10.2
+	touch $@
 
 bench-torch: $(TORCH_VENV)/.done  ## TCPStore at a raftkv endpoint beside torch's own server
 	$(TORCH_VENV)/bin/python -m benchmarks.stores
 
 $(TORCH_VENV)/.done: pyproject.toml
 	$(PYTHON) -m venv $(TORCH_VENV)
-	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev,torch]" torch==2.13.0 numpy
+	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev,torch]" torch==2.13.0 torchft==0.2.0 numpy
 	touch $@
 
 interop: $(VENV)/.dev  ## the gRPC server with grpc-js, nghttp and h2load (needs npm and nghttp2-client)

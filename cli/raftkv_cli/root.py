@@ -49,6 +49,7 @@ COMMANDS = {
     "quota": Lazy("raftkv_cli.quota:quota", "Limit what prefixes hold, and how much is asked of them."),
     "check": Lazy("raftkv_cli.check:check", "Check properties of the cluster, by writing to it."),
     "store": Lazy("raftkv_cli.store:store", "Serve TCPStore, PyTorch's key-value store, from the cluster."),
+    "lighthouse": Lazy("raftkv_cli.lighthouse:lighthouse", "Serve torchft's lighthouse from the cluster."),
     "migrate": Lazy("raftkv_cli.migrate:migrate", "Copy a live etcd cluster to this one, and follow it until cut-over."),
     "log": Lazy("raftkv_cli.log:log", "Look into the Raft log of a node that is stopped."),
     "serve": Lazy("raftkv_cli.serve:serve", "Run one node of a cluster."),

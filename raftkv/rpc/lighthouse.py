@@ -1,7 +1,7 @@
 """torchft.LighthouseService: torchft's clients ask the cluster, and need not know that it is one.
 
 A client says which job it is of where it can: in metadata (`raftkv-job`, or `room-id`), or before the @ of the address that it
-was given, which is all that torchft's own clients let their users choose: `TORCHFT_LIGHTHOUSE=http://mnist@h1:2379`.
+was given (percent-encoded in both), which is all that torchft's own clients let their users choose: `TORCHFT_LIGHTHOUSE=http://mnist@h1:2379`.
 """
 
 from typing import Any
@@ -69,8 +69,6 @@ class LighthouseService:
 def job_of(call: Call) -> str:
     """Which job a client says that it is of."""
     metadata: Any = call.metadata
-    named = metadata.get(JOB) or metadata.get(ROOM)
-    if named:
-        return str(named)
-    user, at, _ = str(metadata.get(AUTHORITY, "")).rpartition("@")
-    return unquote(user) if at and user else DEFAULT_JOB
+    user, _, _ = str(metadata.get(AUTHORITY, "")).rpartition("@")
+    named = metadata.get(JOB) or metadata.get(ROOM) or user
+    return unquote(str(named)) if named else DEFAULT_JOB
