@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import click
 
+from raftkv.pb import rendezvous as pb
 from raftkv_cli.command import Group
+from raftkv_cli.formats.job import Barriers
 from raftkv_cli.parameter_types import DURATION
 from raftkv_cli.session import Session, with_session
 
@@ -31,6 +33,15 @@ def wait(session: Session, /, *, job: str, name: str, node: str, others: Sequenc
     """Arrive, and wait for the others. Fails, and names the missing, where not all come in time."""
     nodes = [node, *others] if others else []
     session.call(lambda client: client.rendezvous(job).barrier(name, node=node, nodes=nodes, timeout=timeout))
+
+
+@barrier.command("list", tabular=True, examples="raftkv barrier list mnist")
+@click.argument("job")
+@with_session
+def barrier_list(session: Session, /, *, job: str) -> None:
+    """List the barriers of the present world: which are open, and who is missing there."""
+    found = session.call(lambda client: client.rendezvous(job).barriers())
+    session.show(Barriers(pb.BarriersResponse(barriers=found)))
 
 
 @barrier.command("cancel", examples="raftkv barrier cancel mnist data-is-there --reason 'disk full'")

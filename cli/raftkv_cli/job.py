@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from raftkv.errors import JobNotFoundError
+from raftkv.errors import JobNotFoundError, UnimplementedError
 from raftkv.pb import rendezvous as pb
 from raftkv_cli.command import Group
-from raftkv_cli.formats.job import Jobs, OneJob
+from raftkv_cli.formats.job import Jobs, OneJob, OneJobsSteps
+from raftkv_cli.job_check import check
+from raftkv_cli.job_config import config
 from raftkv_cli.parameter_types import DURATION
 from raftkv_cli.session import Session, with_session
 
@@ -25,8 +27,16 @@ def job() -> None:
 @job.command("list", tabular=True, examples="raftkv job list")
 @with_session
 def job_list(session: Session, /) -> None:
-    """List all jobs: how they stand, how many nodes they have of how many."""
-    session.show(Jobs(pb.ListResponse(jobs=session.call(lambda client: client.jobs()))))
+    """List all jobs: how they stand, how many nodes they have of how many, how far they are."""
+
+    async def ask(client: "Client") -> Jobs:
+        jobs = pb.ListResponse(jobs=await client.jobs())
+        try:
+            return Jobs(jobs, {steps.job: steps for steps in await client.steps()})
+        except UnimplementedError:  # a node of an earlier version
+            return Jobs(jobs, {})
+
+    session.show(session.call(ask))
 
 
 @job.command("show", tabular=True, examples="raftkv job show mnist")
@@ -40,9 +50,42 @@ def show(session: Session, /, *, name: str) -> None:
         standing = await rendezvous.look()
         if standing.phase == pb.NO_JOB:
             raise JobNotFoundError
-        return OneJob(standing, await rendezvous.world())
+        try:
+            return OneJob(standing, await rendezvous.world(), await rendezvous.steps())
+        except UnimplementedError:  # a node of an earlier version
+            return OneJob(standing, await rendezvous.world())
 
     session.show(session.call(ask))
+
+
+@job.command(
+    "steps",
+    tabular=True,
+    examples="""
+    raftkv job steps mnist
+    raftkv job steps mnist --slowest 10 --watch
+    """,
+)
+@click.argument("name", metavar="JOB")
+@click.option(
+    "--slowest", type=click.IntRange(1, 10_000), default=1000, help="Only so many workers: the ones that are most behind."
+)
+@click.option("--watch", "watched", is_flag=True, help="Again and again, until Ctrl-C.")
+@click.option("--interval", type=DURATION, default="2s", show_default=True, help="With --watch: how often.")
+@with_session
+def steps(session: Session, /, *, name: str, slowest: int, watched: bool, interval: float) -> None:
+    """Show how far the workers are that send heartbeats, what their steps take, who is slow and who hangs."""
+
+    async def follow(client: "Client") -> None:
+        async for found in client.rendezvous(name).watch_steps(interval=interval, limit=slowest):
+            session.show(OneJobsSteps(found))
+            if session.settings.write_out == "simple":
+                session.write(b"\n")
+
+    if watched:
+        session.call(follow)
+    else:
+        session.show(OneJobsSteps(session.call(lambda client: client.rendezvous(name).steps(limit=slowest))))
 
 
 @job.command("watch", examples="raftkv job watch mnist")
@@ -117,3 +160,7 @@ def exclude(session: Session, /, *, name: str, node: str, reason: str, cool_down
 def readmit(session: Session, /, *, name: str, node: str) -> None:
     """Let a node that was excluded join again."""
     session.show(OneJob(session.call(lambda client: client.rendezvous(name).readmit(node))))
+
+
+job.add_command(check)
+job.add_command(config)

@@ -7,8 +7,9 @@ from typing import Self
 from raftkv.client.blocking_iteration import blocking_iterator
 from raftkv.client.blocking_worker import BlockingJobConfig, BlockingWorker
 from raftkv.client.loop_thread import loop_thread
-from raftkv.client.rendezvous import DEFAULT_TTL_S, Participant, Rendezvous, Round
+from raftkv.client.rendezvous import CHECK_COOL_DOWN_S, DEFAULT_TTL_S, Participant, Rendezvous, Round
 from raftkv.pb import rendezvous as pb
+from raftkv.preflight import Finding
 
 
 class BlockingParticipant:
@@ -185,8 +186,28 @@ class BlockingRendezvous:
         segments: Sequence[str] = (),
         slot: int = 0,
         ttl: int = DEFAULT_TTL_S,
+        checks: str = "",
+        check_cool_down: float = CHECK_COOL_DOWN_S,
     ) -> BlockingParticipant:
         """As Rendezvous.participant, for `with`."""
         return BlockingParticipant(
-            self._rendezvous.participant(node, settings, address=address, data=data, segments=segments, slot=slot, ttl=ttl)
+            self._rendezvous.participant(
+                node,
+                settings,
+                address=address,
+                data=data,
+                segments=segments,
+                slot=slot,
+                ttl=ttl,
+                checks=checks,
+                check_cool_down=check_cool_down,
+            )
         )
+
+    def check(self, checks: str, *, node: str = "") -> list[Finding]:
+        """As Rendezvous.check."""
+        return loop_thread().run(self._rendezvous.check(checks, node=node))
+
+    def require_fit(self, node: str, checks: str, cool_down: float = CHECK_COOL_DOWN_S) -> list[Finding]:
+        """As Rendezvous.require_fit."""
+        return loop_thread().run(self._rendezvous.require_fit(node, checks, cool_down))

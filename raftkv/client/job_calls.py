@@ -31,6 +31,11 @@ class Calls(Protocol):
         """As Client.call."""
         ...
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """As Client.endpoints."""
+        ...
+
     def lease(self, ttl: int) -> HeldLease:
         """As Client.lease."""
         ...

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from raftkv.client.job_calls import Calls
@@ -66,7 +66,7 @@ class JobConfig:
         """As `set`: it is not set any more."""
         await self._write(name, Delete(self._key(name)), revision=revision, token=token)
 
-    async def watch(self) -> AsyncIterator[dict[str, Setting]]:
+    async def watch(self) -> AsyncGenerator[dict[str, Setting], None]:
         """All values as they are, and again whenever that changes; who is slow sees the newest, and may miss what was between."""
         while True:
             response = await self._range()

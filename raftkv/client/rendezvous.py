@@ -5,9 +5,10 @@ Rendezvous (a job) --participant--> Participant (a node: lease, followed standin
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -33,15 +34,20 @@ from raftkv.client.steps_stream import StepsStream
 from raftkv.client.worker import Place, Worker
 from raftkv.errors import (
     JobClosedError,
+    JobNotFoundError,
     LeaseNotFoundError,
     NodeExcludedError,
+    NodeUnfitError,
     RaftKVError,
     RendezvousTimeoutError,
 )
 from raftkv.pb import rendezvous as pb
+from raftkv.preflight import Finding, failures, parse_checks, run_checks
 
 DEFAULT_TTL_S = 10
 """For how long a node may be silent before it counts as dead."""
+CHECK_COOL_DOWN_S = 600.0
+"""For how long a node that has not passed its checks is kept out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,8 @@ class Rendezvous:
         segments: Sequence[str] = (),
         slot: int = 0,
         ttl: int = DEFAULT_TTL_S,
+        checks: str = "",
+        check_cool_down: float = CHECK_COOL_DOWN_S,
     ) -> "Participant":
         """A node of the job, for `async with`.
 
@@ -133,11 +141,43 @@ class Rendezvous:
             segments: Where it stands, from the largest to the smallest: rack, switch, NVLink domain.
             slot: Its place in the natural order, from 1 on; 0: by name.
             ttl: Seconds for which it may be silent before it counts as dead; at least 2.
+            checks: What is looked at each time before it joins, as `check` takes it; a node that does not pass does not join.
+            check_cool_down: Seconds for which such a node is excluded; 0: until it is readmitted.
         """
         join = pb.JoinRequest(
             job=self.job, node=node, settings=settings, address=address, data=data, segments=segments, slot=slot
         )
-        return Participant(self._calls, self._session, join, ttl)
+        return Participant(
+            self._calls, self._session, join, ttl, partial(self.require_fit, node, checks, check_cool_down) if checks else None
+        )
+
+    async def check(self, checks: str, *, node: str = "") -> list[Finding]:
+        """Looks whether this machine is fit to train: `gpu:8;disk:/ckpt;network;command:/opt/check.sh` (raftkv.preflight.spec).
+
+        Args:
+            checks: One or several. `network` looks for this client's endpoints and for the nodes of the last world.
+            node: Which of these this machine is.
+
+        Raises:
+            ConfigError: That is no check.
+        """
+        parse_checks(checks)
+        world = await self.world()
+        peers = [peer.address for peer in world.nodes if peer.node != node]
+        return await run_checks(parse_checks(checks, endpoints=self._calls.endpoints, peers=peers))
+
+    async def require_fit(self, node: str, checks: str, cool_down: float = CHECK_COOL_DOWN_S) -> list[Finding]:
+        """As `check`; where this machine does not pass, the node is excluded from the job, if there is one yet.
+
+        Raises:
+            NodeUnfitError: It did not pass.
+        """
+        findings = await self.check(checks, node=node)
+        if problems := failures(findings):
+            with suppress(JobNotFoundError):
+                await self.exclude(node, "; ".join(problems)[:1000], cool_down=cool_down)
+            raise NodeUnfitError(self.job, node, problems)
+        return findings
 
     async def barrier(
         self,
@@ -165,7 +205,7 @@ class Rendezvous:
         response = await self._calls.call(STEPS, pb.StepsRequest(job=self.job, limit=limit))
         return response.jobs[0] if response.jobs else pb.JobSteps(job=self.job)
 
-    async def watch_steps(self, *, interval: float = 1.0, limit: int = 0) -> AsyncIterator[pb.JobSteps]:
+    async def watch_steps(self, *, interval: float = 1.0, limit: int = 0) -> AsyncGenerator[pb.JobSteps, None]:
         """The same every `interval` seconds; on through lost connections and changes of the leader."""
         request = pb.StepsRequest(job=self.job, limit=limit, interval_ms=round(interval * 1000))
         stream = StepsStream(self._session().reopening, request)
@@ -197,7 +237,14 @@ class Participant:
             reason = await train(world, until=node.round_over)
     """
 
-    def __init__(self, calls: Calls, session: Callable[[], Session], join: pb.JoinRequest, ttl: int) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        session: Callable[[], Session],
+        join: pb.JoinRequest,
+        ttl: int,
+        require_fit: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
         """For `Rendezvous.participant`."""
         self.node = join.node
         self.round: Round | None = None
@@ -207,6 +254,7 @@ class Participant:
         self._join = join
         self._join.incarnation = os.urandom(8).hex()
         self._ttl = ttl
+        self._require_fit = require_fit
         self._lease: HeldLease | None = None
         self._followed: Followed | None = None
         self._observers: list[Callable[[pb.Standing], None]] = []
@@ -248,6 +296,7 @@ class Participant:
         Raises:
             JobClosedError: The job is over.
             NodeExcludedError: This node is kept out.
+            NodeUnfitError: It did not pass its own checks.
             RendezvousTimeoutError: There was no world in time.
             InvalidArgumentError: The job was begun with other settings.
         """
@@ -262,6 +311,8 @@ class Participant:
     async def _next_round(self) -> Round:
         followed = self._following()
         before = 0 if self.round is None else self.round.token
+        if self._require_fit is not None:
+            await self._require_fit()
         while True:
             await self._ask_to_join(before)
             standing = await followed.until(lambda standing: _settled(standing, before))

@@ -27,6 +27,11 @@ class RendezvousMethods(ABC):
     ) -> Response:
         """As Client.call."""
 
+    @property
+    @abstractmethod
+    def endpoints(self) -> tuple[str, ...]:
+        """As Client.endpoints."""
+
     @abstractmethod
     def lease(self, ttl: int) -> HeldLease:
         """As LeaseMethods.lease."""

@@ -28,8 +28,8 @@ from torch.distributed.elastic.rendezvous import (
 
 from raftkv import errors
 from raftkv.client import Client, Place, TLSConfig
-from raftkv.client.rendezvous import Participant
-from raftkv.errors import JobClosedError, NodeExcludedError, RaftKVError
+from raftkv.client.rendezvous import CHECK_COOL_DOWN_S, Participant
+from raftkv.errors import JobClosedError, NodeExcludedError, NodeUnfitError, RaftKVError
 from raftkv.pb import rendezvous as pb
 from raftkv.tcpstore import Namespace
 from raftkv.torch.background import Access, Resident, with_client
@@ -165,6 +165,8 @@ async def _participant(client: Client, parameters: RendezvousParameters) -> Asyn
         segments=segments,
         slot=int(parameters.get("slot", 0)),
         ttl=int(parameters.get("ttl", TTL_S)),
+        checks=parameters.get("health_check", ""),
+        check_cool_down=float(parameters.get("health_check_cool_down", CHECK_COOL_DOWN_S)),
     )
     async with participant:
         yield participant
@@ -182,6 +184,9 @@ def job_settings(parameters: RendezvousParameters) -> pb.JobSettings:
         max_node_failures=int(parameters.get("max_node_failures", 0)),
         cool_down_ms=round(1000 * float(parameters.get("cool_down", 0))),
         rank_order=str(parameters.get("rank_order", "stable")).upper(),
+        hang_timeout_ms=round(1000 * float(parameters.get("hang_timeout", 0))),
+        hang_factor=int(parameters.get("hang_factor", 0)),
+        restart_hung=bool(parameters.get_as_bool("restart_hung", default=False)),
     )
 
 
@@ -204,7 +209,7 @@ def _translated() -> Iterator[None]:
         raise kind(str(error)) from error
     except errors.RendezvousTimeoutError as error:
         raise RendezvousTimeoutError(str(error)) from error
-    except NodeExcludedError as error:
+    except (NodeExcludedError, NodeUnfitError) as error:
         raise RendezvousStateError(str(error)) from error
     except RaftKVError as error:
         raise RendezvousConnectionError(str(error)) from error

@@ -92,3 +92,52 @@ def test_preemption_makes_all_stop_at_one_step(cluster: Cluster, pair: Pair) -> 
         steps = list(threads.map(lambda node, step: node.acknowledge_preemption(step), pair, (41, 42)))
     assert steps == [42, 42]
     assert "stop after step 42" in raftkv(cluster, "job", "show", "mnist")[1]
+
+
+def test_steps_of_workers_are_shown_with_scores(cluster: Cluster, pair: Pair) -> None:
+    a, b = (node.worker() for node in pair)
+    with a.steps() as one, b.steps() as other:
+        with CommandLine(RAFTKV, cluster.endpoints, "job", "steps", "mnist", "--watch", "--interval", "100ms") as watching:
+            one.done(41)
+            other.done(40)
+            watching.read_until(b"41")
+        code, shown = raftkv(cluster, "job", "show", "mnist")
+        assert (code, "SlowestStep:      40" in shown, "StepTime:" in shown) == (0, True, True), shown
+        assert "RANK  NODE  ADDRESS  STEP  STEP TIME  SCORE  NOTE" in shown
+        _, listed = raftkv(cluster, "job", "list")
+        assert listed.splitlines()[1].split() == ["mnist", "formed", "1", "2/2-2", "0", "40", "-", "0", "0"]
+        _, found = raftkv(cluster, "job", "steps", "mnist", "-w", "json")
+        assert {(each["node"], each["step"]) for each in json.loads(found)["each"]} == {("a", 41), ("b", 40)}
+
+
+def test_values_of_a_job_are_set_compared_and_watched(cluster: Cluster, pair: Pair) -> None:
+    with CommandLine(RAFTKV, cluster.endpoints, "job", "config", "watch", "mnist") as watching:
+        code, revision = raftkv(cluster, "job", "config", "set", "mnist", "lr", "0.1", "--revision", "0")
+        assert code == 0
+        watching.read_until(b"lr=0.1")
+    code, output = raftkv(cluster, "job", "config", "set", "mnist", "lr", "0.2", "--revision", "0")
+    assert (code, output) == (1, f"Error: lr is at revision {revision.strip()}, not 0\n")
+    assert raftkv(cluster, "job", "config", "list", "mnist") == (0, "lr=0.1\n")
+    assert raftkv(cluster, "job", "config", "delete", "mnist", "lr") == (0, "")
+    assert raftkv(cluster, "job", "config", "get", "mnist", "lr") == (1, "Error: lr is not set\n")
+
+
+def test_machine_that_is_not_fit_is_told_so_and_excluded(cluster: Cluster, pair: Pair) -> None:
+    code, output = raftkv(cluster, "job", "check", "--check", "network", "--check", "command:true")
+    assert (code, output.count("pass")) == (0, 2), output
+    code, output = raftkv(cluster, "job", "check", "mnist", "--check", "command:sh -c 'echo broken; exit 3'", "--node", "b")
+    assert (code, "FAIL" in output, "broken" in output, "b is not fit for job mnist" in output) == (1, True, True, True), output
+    assert "b is excluded: command:sh" in raftkv(cluster, "job", "show", "mnist")[1]
+    assert raftkv(cluster, "job", "check", "--check", "cpu")[0] == 2
+
+
+def test_barriers_are_listed_with_who_is_missing(cluster: Cluster, pair: Pair) -> None:
+    with CommandLine(RAFTKV, cluster.endpoints, "barrier", "wait", "mnist", "save", "--node", "a") as waiting:
+        found = raftkv(cluster, "barrier", "list", "mnist")
+        while "open" not in found[1]:
+            found = raftkv(cluster, "barrier", "list", "mnist")
+        assert found[1].splitlines()[1].split()[:3] == ["save", "open", "1/2"]
+        assert "b (rank " in found[1]
+        assert raftkv(cluster, "barrier", "cancel", "mnist", "save", "--reason", "no space") == (0, "")
+        code, _, complaint = waiting.end()
+        assert (code, b"no space; missing: b (rank" in complaint) == (1, True)
