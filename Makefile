@@ -44,7 +44,7 @@ fuzz: $(VENV)/.dev  ## bytes and messages from seeds, at both ports and every me
 
 TORCH_VENV ?= .venv-torch
 test-torch: $(TORCH_VENV)/.done  ## torch's and torchft's own clients, agents and process groups, in an environment of their own: torch is large
-	$(TORCH_VENV)/bin/pytest tests/torch tests/torchft
+	$(TORCH_VENV)/bin/python -m pytest tests/torch tests/torchft -n 2 --dist loadfile --no-loadscope-reorder
 
 JAX_VENV ?= .venv-jax
 test-jax: $(JAX_VENV)/.done  ## processes of JAX that find each other through the cluster, in an environment of their own: jax is large
@@ -55,12 +55,16 @@ $(JAX_VENV)/.done: pyproject.toml
 	$(JAX_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev,jax]" jax==0.10.2 jaxlib==0.10.2
 	touch $@
 
-bench-torch: $(TORCH_VENV)/.done  ## TCPStore at a raftkv endpoint beside torch's own server
+bench-torch: $(TORCH_VENV)/.done  ## rendezvous beside c10d and etcd, TCPStore beside torch's own server: docs/torch.md
 	$(TORCH_VENV)/bin/python -m benchmarks.stores
+	$(TORCH_VENV)/bin/python -m benchmarks.rendezvous
 
-$(TORCH_VENV)/.done: pyproject.toml
-	$(PYTHON) -m venv $(TORCH_VENV)
-	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev,torch]" torch==2.13.0 torchft==0.2.0 numpy
+# It sees what is in $(VENV). Of torch's thousands of modules only those that are used are compiled, once, whatever the environment says.
+$(TORCH_VENV)/.done: $(VENV)/.dev
+	$(BIN)/python -m venv --without-pip $(TORCH_VENV)
+	$(BIN)/python tests/torch/see.py $(TORCH_VENV)
+	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile torch==2.13.0 torchft==0.2.0 numpy
+	env -u PYTHONDONTWRITEBYTECODE $(TORCH_VENV)/bin/python -c "import torch.distributed.run, torch._dynamo"
 	touch $@
 
 interop: $(VENV)/.dev  ## the gRPC server with grpc-js, nghttp and h2load (needs npm and nghttp2-client)

@@ -1,15 +1,18 @@
-"""A training job that outlives its coordinators: two commands, once a cluster is there (`make up`, or `raftkv dev`).
+"""A training job that outlives its coordinators: two commands, each in a terminal of its own.
 
-    pip install 'raftkv[torch]'
-    torchrun --nnodes 1:4 --nproc-per-node 2 --rdzv-backend raftkv --rdzv-endpoint 127.0.0.1:2379 --rdzv-id demo examples/train.py
+    raftkv dev
+    torchrun --nnodes 1:4 --nproc-per-node 2 --rdzv-backend raftkv --rdzv-endpoint 127.0.0.1:2379 --rdzv-id demo \
+        --rdzv-conf last_call_timeout=1 examples/train.py
 
-Start the second command on more nodes, or again in another terminal, and the job grows; kill one of them, and it shrinks and
-goes on from the last checkpoint; kill the cluster's leader, and nothing happens at all. Nothing in here knows of raftkv.
+`pip install 'raftkv[torch]'` brings both. Start the second command again in another terminal, and the job grows; kill one of them,
+and it shrinks and goes on from the last checkpoint; kill the cluster's leader, and nothing happens at all. A job that has ended stays
+ended: another run is another --rdzv-id. Nothing in here knows of raftkv; train_registered.py keeps its checkpoints in the cluster's registry.
 """
 # ruff: noqa: INP001, T201 (a program, not a package, and it prints)
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -17,7 +20,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-STEPS = int(os.environ.get("TRAIN_STEPS", "300"))
+STEPS = int(os.environ.get("TRAIN_STEPS", "3000"))
+STEP_S = float(os.environ.get("TRAIN_STEP_S", "0.02"))
+"""What a step takes at least: time to look on."""
 BATCH = 24
 CHECKPOINT_EVERY = 10
 
@@ -37,6 +42,7 @@ def main(checkpoint: Path) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        time.sleep(STEP_S)
         if rank == 0 and (step + 1) % CHECKPOINT_EVERY == 0:
             save(checkpoint, step + 1, model, optimizer)
             print(f"step {step + 1} of {STEPS}", flush=True)

@@ -11,9 +11,9 @@ from tests.harness.raftkv import RaftkvCluster
 collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three nodes, for the tests of a file."""
+    """Three nodes, for all tests: each has jobs of its own, and whoever kills a node brings it back."""
     with RaftkvCluster(tmp_path_factory.mktemp("cluster"), size=3) as cluster:
         yield cluster
 

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from raftkv.tcpstore import Namespace
 from raftkv.torch import Store
 from raftkv.torch.background import Access
+from tests.harness.cluster import Cluster
 from tests.torch.endpoint import endpoint
 
 TIMEOUT = timedelta(seconds=20)
@@ -76,8 +77,9 @@ def reference() -> dist.Store:
     return dist.TCPStore("127.0.0.1", 0, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
 
 
-@pytest.fixture(params=["endpoint", "store"])
-def ours(request: pytest.FixtureRequest, endpoints: str) -> Iterator[dist.Store]:
+@pytest.fixture(scope="module", params=["endpoint", "store"])
+def ours(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[dist.Store]:
+    endpoints = ",".join(cluster.endpoints)
     namespace = Namespace("same", str(next(NUMBERS)))
     if request.param == "store":
         store = Store(Access(endpoints), namespace)
@@ -86,6 +88,14 @@ def ours(request: pytest.FixtureRequest, endpoints: str) -> Iterator[dist.Store]
         return
     with endpoint(endpoints, namespace.job, namespace.round) as port:
         yield dist.TCPStore("127.0.0.1", port, is_master=False, timeout=TIMEOUT)
+
+
+def emptied(*stores: dist.Store) -> None:
+    for store in stores:
+        for key in store.list_keys():
+            store.delete_key(key)
+        while store.queue_len("q"):
+            store.queue_pop("q")
 
 
 def outcome(store: dist.Store, name: str, *args: Any) -> Any:
@@ -98,8 +108,7 @@ def outcome(store: dist.Store, name: str, *args: Any) -> Any:
 
 
 def compare(reference: dist.Store, ours: dist.Store, steps: list[tuple[Any, ...]]) -> None:
-    for key in reference.list_keys():
-        reference.delete_key(key)
+    emptied(reference, ours)
     for drawn in steps:
         # Nobody is hurried where the keys are there: the machine may be busy.
         step = ("wait", drawn[1]) if drawn[0] == "wait" and reference.check(drawn[1]) else drawn
@@ -130,13 +139,11 @@ def test_random_operations(reference: dist.Store, ours: dist.Store, seed: int) -
         lambda: ("num_keys",),
         lambda: ("list_keys",),
     ]
-    drain = [("queue_pop", "q", False)] * 10
-    for step in drain:
-        outcome(reference, *step)
     compare(reference, ours, [rng.choice(makers)() for _ in range(120)])
 
 
 def test_prefixed_store(ours: dist.Store) -> None:
+    emptied(ours)
     prefixed = dist.PrefixStore("outer", dist.PrefixStore("inner", ours))
     prefixed.set("a", "1")
     assert (prefixed.get("a"), ours.get("inner/outer/a"), prefixed.add("n", 2)) == (b"1", b"1", 2)

@@ -3,11 +3,11 @@
 import itertools
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import torch.distributed as dist
 
-from tests.harness.raftkv import RaftkvCluster
+from tests.harness.cluster import Cluster
+from tests.torch.agents import kill_leader
 from tests.torch.endpoint import endpoint
 
 CLIENTS = 4
@@ -27,12 +27,8 @@ def work(port: int, number: int, sums: list[int], under_way: threading.Barrier) 
     store.set(f"done/{number}", "")
 
 
-def test_every_operation_is_applied_once(tmp_path: Path) -> None:
-    with (
-        RaftkvCluster(tmp_path, size=3) as cluster,
-        endpoint(",".join(cluster.endpoints), "killed") as one,
-        endpoint(",".join(cluster.endpoints), "killed") as other,
-    ):
+def test_every_operation_is_applied_once(cluster: Cluster, endpoints: str) -> None:
+    with endpoint(endpoints, "killed") as one, endpoint(endpoints, "killed") as other:
         sums: list[list[int]] = [[] for _ in range(CLIENTS)]
         under_way = threading.Barrier(CLIENTS + 1)
         threads = [
@@ -42,7 +38,7 @@ def test_every_operation_is_applied_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         under_way.wait()
-        cluster.leader().kill()
+        kill_leader(cluster)
         for thread in threads:
             thread.join()
         store = dist.TCPStore("127.0.0.1", one, is_master=False, timeout=TIMEOUT)
@@ -56,15 +52,12 @@ def test_every_operation_is_applied_once(tmp_path: Path) -> None:
             assert mine == [f"{number}/{step}" for step in range(ROUNDS)]
 
 
-def test_wait_goes_on_while_the_leader_changes(tmp_path: Path) -> None:
-    with (
-        RaftkvCluster(tmp_path, size=3) as cluster,
-        endpoint(",".join(cluster.endpoints), "killed") as port,
-    ):
+def test_wait_goes_on_while_the_leader_changes(cluster: Cluster, endpoints: str) -> None:
+    with endpoint(endpoints, "waited") as port:
         clients = [dist.TCPStore("127.0.0.1", port, is_master=False, timeout=TIMEOUT) for _ in range(2)]
         waiting = threading.Thread(target=lambda: clients[0].set("seen", clients[0].get("late")))
         waiting.start()
-        cluster.leader().kill()
+        kill_leader(cluster)
         clients[1].set("late", "1")
         assert clients[1].get("seen") == b"1"
         waiting.join()
