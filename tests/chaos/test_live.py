@@ -20,7 +20,7 @@ def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_raftkv_keeps_its_promises_for_twenty_seconds_under_faults(tmp_path: Path) -> None:
-    done = chaos(tmp_path / "run", "--time", "18", "--seed", "5", "--rate", "60")
+    done = chaos(tmp_path / "run", "--time", "18", "--seed", "5", "--rate", "60", "--network", "relays")
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads((tmp_path / "run" / "verdicts.json").read_text())
     assert facts["validity"] == "ok"

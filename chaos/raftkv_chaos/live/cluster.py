@@ -8,7 +8,6 @@ folder/<name>/control   its clocks and its disk, where they can be steered (`pre
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -17,25 +16,14 @@ from raftkv.clock import Clock
 from raftkv.errors import RaftKVError
 from raftkv_chaos.live import power
 from raftkv_chaos.live.errors import LiveError
-from raftkv_chaos.live.network import Network
-from raftkv_chaos.live.ports import Ports
+from raftkv_chaos.live.namespaces import Namespaces
+from raftkv_chaos.live.network import Links, Listening, Network
 from raftkv_chaos.live.preload import Control, PreloadError, build
 from raftkv_chaos.live.processes import Process
 from raftkv_chaos.live.target import Target
 
 READY_S = 60.0
 POLL_S = 0.05
-HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Where a node listens, and where its relays do: the latter is what anybody is told."""
-
-    client: int
-    peer: int
-    client_relay: int
-    peer_relay: int
 
 
 class Node:
@@ -55,12 +43,12 @@ class Node:
     @property
     def endpoint(self) -> str:
         """Where clients reach it."""
-        return f"{HOST}:{self.listening.client_relay}"
+        return f"{self.listening.host}:{self.listening.client_relay}"
 
     @property
     def peer_url(self) -> str:
         """Where other nodes reach it."""
-        return f"http://{HOST}:{self.listening.peer_relay}"
+        return f"http://{self.listening.host}:{self.listening.peer_relay}"
 
     @property
     def running(self) -> bool:
@@ -95,13 +83,15 @@ class Node:
 class Cluster:
     """All nodes of a run."""
 
-    def __init__(self, target: Target, folder: Path, *, size: int, clock: Clock, dice: Random, options: Sequence[str]) -> None:
+    def __init__(
+        self, target: Target, folder: Path, *, size: int, clock: Clock, dice: Random, options: Sequence[str], namespaces: bool
+    ) -> None:
+        """Raises LiveError: there can be no network namespaces."""
         self.target = target
         folder.mkdir(parents=True)
         self.folder = folder
         self.clock = clock
-        self.ports = Ports()
-        self.network = Network(dice, self._running)
+        self.network: Links = Namespaces(dice) if namespaces else Network(dice, self._running)
         self.no_preload = "" if target.reached_by_preload else f"{target.name} is a Go program, which calls no C library"
         self._options = options
         self._library = self._build() if target.reached_by_preload else None
@@ -124,15 +114,15 @@ class Cluster:
         options = {
             "name": node.name,
             "data-dir": str(node.data),
-            "listen-client-urls": f"http://{HOST}:{listening.client}",
+            "listen-client-urls": f"http://{listening.host}:{listening.client}",
             "advertise-client-urls": f"http://{node.endpoint}",
-            "listen-peer-urls": f"http://{HOST}:{listening.peer}",
+            "listen-peer-urls": f"http://{listening.host}:{listening.peer}",
             "initial-advertise-peer-urls": node.peer_url,
             "initial-cluster": cluster,
             "initial-cluster-state": state,
         }
         flags = [f"--{name}={value}" for name, value in options.items()]
-        command = [*self.target.program, *flags, *self.target.options, *self._options]
+        command = [*self.network.command(node.name), *self.target.program, *flags, *self.target.options, *self._options]
         environment = None if node.control is None else node.control.environment
         node.process = Process(f"{self.target.name} {node.name}", command, log=node.folder / "log", environment=environment)
 
@@ -188,10 +178,9 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends every process that was started here."""
-        self.network.stop()
         for node in self.nodes:
             node.process.end()
-        self.ports.release()
+        self.network.stop()
 
     def delete_data(self) -> None:
         """What the servers kept goes; their logs stay."""
@@ -201,7 +190,7 @@ class Cluster:
     def _node(self, name: str) -> Node:
         folder = self.folder / name
         folder.mkdir(parents=True)
-        listening = Listening(*(self.ports.take() for _ in range(4)))
+        listening = self.network.listening(name)
         control = None
         if self._library is not None:
             control = Control(self._library, folder=folder, data=folder / "data", clock=self.clock)

@@ -14,6 +14,7 @@ import click
 from raftkv.clock import SystemClock, unix_time
 from raftkv_chaos.live import report
 from raftkv_chaos.live.errors import LiveError
+from raftkv_chaos.live.namespaces import why_not
 from raftkv_chaos.live.plan import NEMESES
 from raftkv_chaos.live.run import Options, Outcome, Run
 from raftkv_chaos.live.sources import AVAILABLE
@@ -49,9 +50,7 @@ class Names(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--time", "seconds", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="Seconds of traffic."
 )
-@click.option(
-    "--workload", "workloads", type=Names(list(WORKLOADS)), default=",".join(WORKLOADS), show_default=True, help="By commas."
-)
+@click.option("--workload", "workloads", type=Names(list(WORKLOADS)), help=f"By commas.  [default: {','.join(WORKLOADS)}]")
 @click.option(
     "--nemesis", "nemeses", type=Names(list(NEMESES)), default=",".join(NEMESES), show_default=True, help="By commas, or none."
 )
@@ -67,6 +66,13 @@ class Names(click.ParamType[tuple[str, ...]]):
     help="Faults as schedule.json has them, in place of drawn ones.",
 )
 @click.option(
+    "--network",
+    type=click.Choice(["auto", "relays", "namespaces"]),
+    default="auto",
+    show_default=True,
+    help="TCP proxies, or packets between network namespaces, which root may have. auto: these, where they can be.",
+)
+@click.option(
     "--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="Runs, each with the seed after the last."
 )
 @click.option("--keep-data", is_flag=True, help="Keep what the servers stored, even where nothing is wrong.")
@@ -74,13 +80,14 @@ def run(  # noqa: PLR0917  (click passes them by name)
     target: str,
     nodes: int,
     seconds: float,
-    workloads: tuple[str, ...],
+    workloads: tuple[str, ...] | None,
     nemeses: tuple[str, ...],
     seed: int,
     rate: float,
     server_options: tuple[str, ...],
     folder: Path | None,
     schedule: Path | None,
+    network: str,
     rounds: int,
     keep_data: bool,  # noqa: FBT001  (a switch)
 ) -> None:
@@ -92,7 +99,10 @@ def run(  # noqa: PLR0917  (click passes them by name)
         raise _refusal(f"{folder} is not empty")
     drawn = None if schedule is None else _schedule(schedule)
     try:
-        options = Options(TARGETS[target](), folder, nodes, seconds, workloads, nemeses, seed, rate, server_options, drawn)
+        namespaces = network == "namespaces" or (network == "auto" and not why_not())
+        system = TARGETS[target]()
+        chosen = tuple(name for name in WORKLOADS if name not in system.spared) if workloads is None else workloads
+        options = Options(system, folder, nodes, seconds, chosen, nemeses, seed, rate, server_options, drawn, namespaces)
         found = _rounds(options, rounds, keep_data=keep_data)
     except (LiveError, OSError) as error:
         raise _refusal(str(error)) from error

@@ -154,12 +154,13 @@ class Nemesis:
             self._cluster.network.clear(ends)
 
     async def _weather(self, fault: Weather, until: float) -> None:
-        """TCP lets nothing come twice or out of order, so what overtakes is late, and what comes twice comes once."""
+        """Behind a relay nothing comes twice or out of order, so what overtakes is late, and what comes twice comes once."""
         everybody = range(1, len(self._cluster.nodes) + 1)
         links = fault.links or tuple((source, target) for source in everybody for target in everybody if source != target)
         ends = self._ends(links)
         try:
-            self._become(ends, OnWire(delay_s=fault.delay_s, jitter_s=fault.jitter_s, loss=fault.loss))
+            weather = OnWire(delay_s=fault.delay_s, jitter_s=fault.jitter_s, loss=fault.loss, duplication=fault.duplication)
+            self._become(ends, weather)
             await self._wait(until)
         finally:
             self._cluster.network.clear(ends)

@@ -4,12 +4,17 @@
                wires a>b and b>a                                      wires clients>b and b>clients
 
 Nodes and clients are only told the relays' ports. Which node dials a peer relay is found out in `sources`.
+
+`Links` is what the rest of a run knows of all this; `namespaces` has them by packet.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
+from raftkv_chaos.live.ports import Ports
 from raftkv_chaos.live.relay import Relay, Wires
 from raftkv_chaos.live.sources import source_of
 from raftkv_chaos.live.wire import CLEAR, Weather, Wire
@@ -20,6 +25,58 @@ STRANGER = "stranger"
 """Whoever dialled and is no node that runs: its wires are always clear."""
 
 
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a node listens, and where its relays do: the latter is what anybody is told."""
+
+    host: str
+    client: int
+    peer: int
+    client_relay: int
+    peer_relay: int
+
+
+class Links(Protocol):
+    """What lies between nodes, and between clients and nodes; each direction can be made bad by itself."""
+
+    def listening(self, node: str) -> Listening:
+        """Where a new node is to listen."""
+        ...
+
+    def command(self, node: str) -> Sequence[str]:
+        """What a node's command line begins with."""
+        ...
+
+    async def stand_before(
+        self, node: str, *, peer: tuple[int, int], client: tuple[int, int], tasks: asyncio.TaskGroup
+    ) -> None:
+        """Carries what goes to a node; each pair is the port that others are told, and the one that the node listens at."""
+        ...
+
+    def become(self, source: str, target: str, weather: Weather) -> None:
+        """Changes one direction."""
+        ...
+
+    def clear(self, ends: Iterable[tuple[str, str]]) -> None:
+        """Clears some directions."""
+        ...
+
+    def clear_all(self) -> None:
+        """Clears every direction."""
+        ...
+
+    def break_connections(self, source: str, target: str) -> None:
+        """Breaks what is open over one direction."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it all."""
+        ...
+
+
 class Network:
     """All wires and relays. `processes` answers which process each running node is."""
 
@@ -28,6 +85,15 @@ class Network:
         self._processes = processes
         self._wires: dict[tuple[str, str], Wire] = {}
         self._relays: list[Relay] = []
+        self._ports = Ports()
+
+    def listening(self, node: str) -> Listening:  # noqa: ARG002  (all are alike)
+        """Ports of this machine that nobody else takes."""
+        return Listening(HOST, *(self._ports.take() for _ in range(4)))
+
+    def command(self, node: str) -> Sequence[str]:  # noqa: ARG002  (as above)
+        """Nodes are processes like any other."""
+        return ()
 
     def wire(self, source: str, target: str) -> Wire:
         """The direction from one end to another."""
@@ -70,6 +136,7 @@ class Network:
         self.clear_all()
         for relay in self._relays:
             relay.stop()
+        self._ports.release()
 
     def _choice(self, node: str, *, from_clients: bool) -> Callable[[int], Wires]:
         def choose(port: int) -> Wires:

@@ -73,6 +73,7 @@ def _facts(outcome: Outcome) -> dict[str, object]:
         "seed": options.seed,
         "seconds": options.seconds,
         "nodes": options.nodes,
+        "network": "namespaces" if options.namespaces else "relays",
         "interrupted": outcome.interrupted,
         "longest_stall_s": round(outcome.longest_stall_s, 4),
         "not_done": outcome.left_out,
@@ -105,7 +106,8 @@ def _page(outcome: Outcome, pictures: dict[str, str], pages: dict[str, str]) -> 
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}: {validity}</title><style>{STYLE}</style>'
     yield f'</head><body><h1>{title}: <span class="{validity}">{validity}</span></h1>'
     cut = " It was interrupted." if outcome.interrupted else ""
-    yield f"<p>{options.nodes} nodes, {options.seconds:g} s of {', '.join(options.workloads)}, under "
+    network = "network namespaces" if options.namespaces else "relays"
+    yield f"<p>{options.nodes} nodes behind {network}, {options.seconds:g} s of {', '.join(options.workloads)}, under "
     yield f"{', '.join(options.nemeses) or 'no faults'}.{cut} The driver itself stood still for at most {outcome.longest_stall_s:.2f} s.</p>"
     yield from _verdicts(outcome, pages)
     if outcome.figures is not None:

@@ -58,6 +58,8 @@ class Options:
     server_options: Sequence[str] = ()
     schedule: Schedule | None = None
     """In place of one that is drawn."""
+    namespaces: bool = False
+    """Each node in a network namespace of its own, in place of relays."""
 
 
 @dataclass(slots=True)
@@ -98,6 +100,7 @@ class Run:
             clock=clock,
             dice=self._own_dice(),
             options=options.server_options,
+            namespaces=options.namespaces,
         )
         self._nemesis = Nemesis(self.cluster, self._recorder, self._own_dice(), self._say)
         self._historian = Historian(self.cluster.endpoints, self._recorder.now)
@@ -255,7 +258,9 @@ class Run:
         folder = self._options.folder / "history"
         store = read(self._recorder.path(STORE))
         outcome = self.outcome
-        outcome.left_out = self._nemesis.left_out
+        spared = self._options.target.spared.items()
+        spared_here = {what: why for what, why in spared if what not in self._options.workloads}
+        outcome.left_out = spared_here | self._nemesis.left_out
         if store is None:
             self._find("traffic", "void", "nothing was asked of the store", Validity.UNKNOWN)
             outcome.verdicts = self._verdicts

@@ -43,7 +43,7 @@ class Evidence:
     logs: Mapping[str, Path]
     bad_lines: Sequence[str]
     known: Mapping[str, str]
-    """Findings about watches that the target is known for: counted only."""
+    """Findings that the target is known for: counted only."""
     timeout_s: float
     clock: Clock
 
@@ -68,12 +68,22 @@ def _guarded(check: "Check", history: History, evidence: Evidence) -> Verdict:
         verdict = check(history, evidence)
     except JepsenError as error:
         return Verdict(Validity.UNKNOWN, [Finding("not checked", str(error))])
+    _spare(verdict, evidence.known)
     done = sum(each.end is not None for each in history.operations) or _received(history.events)
     verdict.counts = {"answered": done, **verdict.counts}
     if done < LEAST_OPERATIONS and verdict.validity is Validity.OK:
         verdict.validity = Validity.UNKNOWN
         verdict.findings.append(Finding("void", f"only {done} answers: that proves nothing"))
     return verdict
+
+
+def _spare(verdict: Verdict, known: Mapping[str, str]) -> None:
+    """Counts findings that the target is known for, and takes them out."""
+    left = [finding for finding in verdict.findings if finding.name not in known]
+    if len(left) < len(verdict.findings):
+        verdict.counts["known of this version"] = len(verdict.findings) - len(left)
+        verdict.validity = Validity.VIOLATION if left else Validity.OK
+        verdict.findings = left
 
 
 def _received(events: Sequence[Event]) -> int:
@@ -154,13 +164,7 @@ def _append(history: History, evidence: Evidence) -> Verdict:  # noqa: ARG001
 
 
 def _watch(history: History, evidence: Evidence) -> Verdict:
-    verdict = check_watches(history.events, evidence.truth.replay)
-    left = [finding for finding in verdict.findings if finding.name not in evidence.known]
-    if len(left) < len(verdict.findings):
-        verdict.counts["known of this version"] = len(verdict.findings) - len(left)
-        verdict.validity = Validity.VIOLATION if left else Validity.OK
-        verdict.findings = left
-    return verdict
+    return check_watches(history.events, evidence.truth.replay)
 
 
 def _lease(history: History, evidence: Evidence) -> Verdict:

@@ -22,12 +22,15 @@ MOST_RESENDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What bytes meet on their way. `loss` is the share of pieces that have to be sent again."""
+    """What bytes meet on their way. `loss` is the share of pieces that have to be sent again; of packets it is lost, and of them
+    `duplication` is the share that comes twice.
+    """
 
     blocked: bool = False
     delay_s: float = 0.0
     jitter_s: float = 0.0
     loss: float = 0.0
+    duplication: float = 0.0
 
 
 CLEAR = Weather()
