@@ -270,7 +270,8 @@ class Draft:
             raise Refused("compacted")
         if 0 < request.revision < before.revision:
             return {"past": True}
-        rows = select(self._rows, request.key, request.range_end)
+        was = before.rows if request.revision == before.revision else self._rows  # which may have changed in this very request
+        rows = select(was, request.key, request.range_end)
         kept = [] if request.count_only else rows[: request.limit or None]
         return {"kvs": tuple(kept), "count": len(rows), "more": not request.count_only and len(kept) < len(rows)}
 

@@ -123,6 +123,13 @@ def test_every_spoiled_answer_is_found(seed: int) -> None:
     assert spoiled > 20
 
 
+@pytest.mark.parametrize(("revision", "count"), [(0, 1), (1, 0), (2, 1)])
+def test_a_read_in_a_transaction_of_the_revision_before_it_sees_nothing_of_it(revision: int, count: int) -> None:
+    body = {"compare": [], "success": [["put", {"key": "a", "value": "1"}], ["range", {"key": "a", "revision": revision}]]}
+    _, answer = apply(EMPTY, parse_request("txn", body))
+    assert answer["responses"][1]["count"] == count
+
+
 def test_write_that_failed_is_settled_from_the_log() -> None:
     put = Operation(1, "put", freeze({"key": "a", "value": "1"}), None, 0, None)
     lost = Operation(2, "put", freeze({"key": "a", "value": "2"}), None, 1, None)

@@ -5,7 +5,7 @@ import os
 import sys
 from asyncio import Queue, TaskGroup, create_subprocess_exec, timeout
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from raftkv_chaos.mutants.finders import seeds_of
@@ -52,12 +52,23 @@ class Outcome:
     seconds: float = 0.0
     unsound: list[str] = field(default_factory=list)
     """Finders that find the same without the mutant: a bug of theirs, or of raftkv."""
+    broken: str = ""
+    """Why it could not be planted: the catalogue is out of date."""
 
 
 async def campaign(
-    mutants: Iterable[Mutant], budget: Budget, *, jobs: int, told: Callable[[Outcome], None], first_seed: int = 0
+    mutants: Iterable[Mutant],
+    budget: Budget,
+    *,
+    jobs: int,
+    told: Callable[[Outcome], None],
+    first_seed: int = 0,
+    kept: Mapping[str, Find] | None = None,
 ) -> list[Outcome]:
-    """Looks for each mutant; `told` hears of each as soon as it is settled. In the order of the mutants."""
+    """Looks for each mutant; `told` hears of each as soon as it is settled. In the order of the mutants.
+
+    `kept`: what found them before, by their ids; then nothing else is tried.
+    """
     outcomes = [Outcome(mutant) for mutant in mutants]
     waiting: Queue[Outcome] = Queue()
     for outcome in outcomes:
@@ -66,7 +77,10 @@ async def campaign(
     async def work() -> None:
         while not waiting.empty():
             outcome = waiting.get_nowait()
-            await _look_for(outcome, budget, first_seed)
+            if kept is None:
+                await _look_for(outcome, budget, first_seed)
+            else:
+                await _look_again(outcome, budget, kept.get(outcome.mutant.id))
             told(outcome)
 
     async with TaskGroup() as workers:
@@ -75,29 +89,48 @@ async def campaign(
     return outcomes
 
 
+async def _look_again(outcome: Outcome, budget: Budget, find: Find | None) -> None:
+    if find is not None:
+        await _settle(outcome, await _hunt(outcome, find.finder, range(find.seed, find.seed + 1), budget), budget)
+
+
 async def _look_for(outcome: Outcome, budget: Budget, first_seed: int) -> None:
     for name in outcome.mutant.finders:
         seeds = seeds_of(name, budget.seeds)
         find = await _hunt(outcome, name, range(first_seed, first_seed + seeds), budget)
-        if find is None:
-            continue
-        if await replay(None, find, budget) is None:
-            outcome.find = find
+        await _settle(outcome, find, budget)
+        if outcome.broken or outcome.find:
             return
-        outcome.unsound.append(f"{name} {find.seed}: {find.where} {find.what}")
+
+
+async def _settle(outcome: Outcome, find: Find | None, budget: Budget) -> None:
+    """A find counts if there is none without the mutant."""
+    if find is None:
+        return
+    if await replay(None, find, budget) is None:
+        outcome.find = find
+    else:
+        outcome.unsound.append(f"{find.finder} {find.seed}: {find.where} {find.what}")
 
 
 async def _hunt(outcome: Outcome, name: str, seeds: range, budget: Budget) -> Find | None:
     answer = await _worker(outcome.mutant.id, name, seeds, budget)
     outcome.seeds += answer["seeds"]
     outcome.seconds += answer["seconds"]
-    return Find(name, **answer["found"]) if answer["found"] else None
+    found = answer["found"]
+    if found and found.pop("broken"):
+        outcome.broken = f"{found['where']} {found['what']}"
+        return None
+    return Find(name, **found) if found else None
 
 
 async def replay(mutant: Mutant | None, find: Find, budget: Budget) -> Find | None:
     """What that finder finds at that seed, with the mutant or without any."""
     answer = await _worker(mutant.id if mutant else NO_MUTANT, find.finder, range(find.seed, find.seed + 1), budget)
-    return Find(find.finder, **answer["found"]) if answer["found"] else None
+    found = answer["found"]
+    if found:
+        found.pop("broken")
+    return Find(find.finder, **found) if found else None
 
 
 async def _worker(mutant: str, name: str, seeds: Sequence[int], budget: Budget) -> dict:  # type: ignore[type-arg] # as JSON has it
@@ -112,7 +145,7 @@ async def _worker(mutant: str, name: str, seeds: Sequence[int], budget: Budget) 
     except TimeoutError:
         process.kill()
         await process.wait()
-        found = {"seed": seeds[0], "where": "", "what": "does not end, and cannot be interrupted"}
+        found = {"seed": seeds[0], "broken": False, "where": "", "what": "does not end, and cannot be interrupted"}
         return {"seeds": len(seeds), "seconds": budget.finder_s, "found": found}
     if not output:
         raise CampaignError(f"the worker for {mutant} and {name} failed:\n{errors.decode()[-2000:]}")

@@ -9,7 +9,7 @@ from raftkv_chaos.mutants.campaign import Budget, CampaignError, Outcome, campai
 from raftkv_chaos.mutants.catalogue import MUTANTS
 from raftkv_chaos.mutants.hunt import ROOT
 from raftkv_chaos.mutants.mutant import Mutant
-from raftkv_chaos.mutants.table import page, save_finds, summary
+from raftkv_chaos.mutants.table import load_finds, page, save_finds, summary
 
 PAGE = ROOT / "docs" / "mutants.md"
 DEFAULTS = Budget()
@@ -20,19 +20,23 @@ DEFAULTS = Budget()
 @click.option("--budget", default=DEFAULTS.seeds, show_default=True, help="Seeds for each mutant and finder.")
 @click.option("--seconds", default=DEFAULTS.finder_s, show_default=True, help="Processor time for each mutant and finder.")
 @click.option("--first-seed", default=0, show_default=True, help="Where the seeds begin.")
+@click.option("--kept", is_flag=True, help="Try only the seeds that found them before: do they still?")
 @click.option("--jobs", default=2, show_default=True, help="Worker processes.")
 @click.option(
     "--write", "page_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write the page, and keep the finds."
 )
-def mutants(*, only: str, budget: int, seconds: float, first_seed: int, jobs: int, page_path: Path | None) -> None:
+def mutants(*, only: str, budget: int, seconds: float, first_seed: int, kept: bool, jobs: int, page_path: Path | None) -> None:
     """Plants every bug of the catalogue, one at a time, and says what found it. Runs in a checkout; exits 1 if one survives."""
     if not (ROOT / "tests" / "raft").is_dir():
         raise click.ClickException("the finders stand on the rigs of the tests: run this in a checkout of raftkv")
     chosen = _chosen(only)
+    if kept and page_path is not None:
+        raise click.UsageError("--kept looks at the finds that there are, and --write makes new ones: choose one of them")
     told = _Progress(len(chosen))
     limits = Budget(seeds=budget, finder_s=seconds)
     try:
-        outcomes = asyncio.run(campaign(chosen, limits, jobs=jobs, told=told, first_seed=first_seed))
+        finds = load_finds() if kept else None
+        outcomes = asyncio.run(campaign(chosen, limits, jobs=jobs, told=told, first_seed=first_seed, kept=finds))
     except* CampaignError as errors:
         raise click.ClickException(str(errors.exceptions[0])) from None
     click.echo("\n" + summary(outcomes))
@@ -72,5 +76,7 @@ class _Progress:
         click.echo(
             f"[{self._done}/{self._total}] {mutant.id:5} {mutant.title} - {verdict} ({outcome.seeds} seeds, {outcome.seconds:.1f} s)"
         )
+        if outcome.broken:
+            click.echo(f"        cannot be planted any more: {outcome.broken}")
         for unsound in outcome.unsound:
             click.echo(f"        found WITHOUT the mutant, too: {unsound}")

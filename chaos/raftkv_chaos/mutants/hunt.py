@@ -2,7 +2,8 @@
 
     python -m raftkv_chaos.mutants.hunt MUTANT FINDER FIRST_SEED SEEDS SEED_SECONDS SECONDS
 
-MUTANT `-` is raftkv as it is. A seed that does not end within its time is a find, too: whatever hangs is broken.
+MUTANT `-` is raftkv as it is. A seed that does not end within its time is a find, too: whatever hangs is broken. A mutant that does
+not fit the source, or names what is not there, is no find: the catalogue is wrong.
 """
 
 import json
@@ -15,11 +16,14 @@ from typing import Any
 
 from raftkv_chaos.mutants.catalogue import mutant
 from raftkv_chaos.mutants.finders import Finder, finder
+from raftkv_chaos.mutants.mutant import StaleEditError
 from raftkv_chaos.mutants.planting import plant
 
 ROOT = Path(__file__).parents[3]
 NO_MUTANT = "-"
 TEXT_LENGTH = 160
+NO_BUG = (StaleEditError, NameError, ImportError, SyntaxError)
+"""What a bug would not raise, but a mutant that is outdated."""
 
 
 class EndlessError(AssertionError):
@@ -92,12 +96,15 @@ def _too_long(_signal: int, _frame: object) -> None:
 def _described(seed: int, error: BaseException) -> dict[str, Any]:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return {"seed": seed, "broken": isinstance(error, NO_BUG)} | _place(error)
+
+
+def _place(error: BaseException) -> dict[str, str]:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = next(iter(str(error).splitlines()), "")
     if not isinstance(error, AssertionError):
         text = f"{type(error).__name__}: {text}"
     return {
-        "seed": seed,
         "where": "" if isinstance(error, EndlessError) else f"{Path(frame.filename).stem}.{frame.name}",
         "what": (text or (frame.line or "").strip())[:TEXT_LENGTH],
     }

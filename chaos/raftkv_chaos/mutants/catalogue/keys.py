@@ -15,14 +15,24 @@ def _one(identifier: str, title: str, module: str, old: str, new: str, finders: 
 
 
 _REVISION = "return self.settled + 1 if self.events else self.settled"
-_OLDER = (
-    "next((v for _, v in state.scan(_HISTORY, versions_of(key), versions_of(key) + b'\\xff' * 12, reverse=True) if v), None)"
-)
+_OLDER = "next((v for _, v in self._state.scan(_HISTORY, versions_of(key), versions_of(key) + b'\\xff' * 12, reverse=True) if v), None)"
 
 REVISIONS = (
     _one(
         "K1",
-        "how far the scrub is goes to disk without the rows it removed",
+        "how far the scrub is goes to disk before it is there",
+        STORE,
+        "            target = self.compact_revision\n            cursor, freed = scrub_step(",
+        "            target = self.compact_revision\n"
+        "            begin, self._scrub_cursor = self._scrub_cursor, (target, 0)\n"
+        "            self.record()\n"
+        "            self._scrub_cursor = begin\n"
+        "            yield\n"
+        "            cursor, freed = scrub_step(",
+    ),
+    _one(
+        "K1c",
+        "what the scrub has freed is not stored with the rows that went",
         STORE,
         "            self._scrub_cursor = cursor\n            self.record()\n",
         "            self._scrub_cursor = cursor\n",
@@ -155,6 +165,13 @@ TRANSACTIONS = (
         TRANSACTION,
         "before = None if kind == CREATE else self._reader.get(_LIVE, key) if key in self._live else previous",
         "before = previous",
+    ),
+    _one(
+        "K18b",
+        "a key that is deleted and made again in one transaction had a value before (was a bug of ours)",
+        TRANSACTION,
+        "before = None if kind == CREATE else self._reader.get(_LIVE, key) if key in self._live else previous",
+        "before = self._reader.get(_LIVE, key) if key in self._live else previous",
     ),
 )
 

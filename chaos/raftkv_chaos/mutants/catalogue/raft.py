@@ -9,6 +9,8 @@ REPLICATION, READING, TIMER = (f"raftkv.raft.{name}" for name in ("replication",
 WALK = ("raft", "duels")
 RARE = ("duels", "raft")
 """For what random faults find once in thousands of walks."""
+OLD = ("echoes", "duels", "raft")
+"""For what does harm when an old message comes again, or a leader sends what ours would not."""
 
 
 def _one(identifier: str, title: str, module: str, old: str, new: str, finders: tuple[str, ...] = WALK) -> Mutant:  # noqa: PLR0917 (a row of the table)
@@ -77,7 +79,7 @@ ELECTIONS = (
                 "if reply.pre_vote != self._pre_vote or reply.term > expected_term:",
             ),
         ),
-        RARE,
+        OLD,
     ),
     _one(
         "R26",
@@ -161,6 +163,7 @@ REPLICATION_BUGS = (
         RAFT,
         "elif message.term < node.term:",
         'elif message.term < node.term and type(message).__name__ != "AppendReply":',
+        OLD,
     ),
     _one(
         "R9",
@@ -182,6 +185,7 @@ REPLICATION_BUGS = (
         FOLLOWER,
         "log.commit_to(min(append.commit, last_matched))",
         "log.commit_to(min(append.commit, log.last_index))",
+        OLD,
     ),
     _one(
         "R11b",
@@ -196,6 +200,7 @@ REPLICATION_BUGS = (
         FOLLOWER,
         "node.defer(AppendReply(node.node_id, append.source, node.term, log.commit))",
         "node.defer(AppendReply(node.node_id, append.source, node.term, log.last_index))",
+        OLD,
     ),
     Mutant(
         "R13",
@@ -286,7 +291,7 @@ MEMBERSHIP_BUGS = (
         LEADER,
         "        if self.transfer_target != NO_NODE:\n            raise ProposalDroppedError(",
         "        if self.transfer_target != NO_NODE and not node.term:\n            raise ProposalDroppedError(",
-        ("raft", "tests:tests/raft/test_paper_transfer.py"),
+        ("tests:tests/raft/test_paper_transfer.py", "raft"),
     ),
     _one(
         "R36b",
@@ -294,6 +299,7 @@ MEMBERSHIP_BUGS = (
         RAFT,
         "if vote.term == node.term and free and up_to_date:",
         "if vote.term == node.term and free and (up_to_date or vote.transfer):",
+        RARE,
     ),
     _one(
         "R36c",
@@ -301,7 +307,7 @@ MEMBERSHIP_BUGS = (
         LEADER,
         "if target != NO_NODE and self.replication.peers[target].match == node.log.last_index:",
         "if target != NO_NODE:",
-        ("raft", "tests:tests/raft/test_paper_transfer.py"),
+        ("tests:tests/raft/test_paper_transfer.py", "raft"),
     ),
 )
 
@@ -363,7 +369,7 @@ SNAPSHOT_BUGS = (
             ),
             Edit(LOG, "        assert snapshot.index > self.commit, f", "        assert snapshot.index, f"),
         ),
-        WALK,
+        OLD,
     ),
     _one(
         "R35",

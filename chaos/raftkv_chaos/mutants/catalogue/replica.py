@@ -70,6 +70,7 @@ MUTANTS = (
         WRITER,
         "        self._log.save(batch, hard_state, persist.entries)\n\n        def saved",
         "        self._log.save(batch, None, persist.entries)\n\n        def saved",
+        ("stores",),
     ),
     Mutant("R32", "a snapshot leaves the leases out", _snapshot_without('{"LEASES", "LEASE_KEYS"}'), CLUSTER),
     Mutant(
@@ -121,6 +122,13 @@ MUTANTS = (
         RAFT,
         "elif message.term < node.term:",
         'elif message.term < node.term and not (type(message).__name__ == "Propose" and node.leader_id == node.node_id):',
+    ),
+    _one(
+        "R39c",
+        "a proposal is offered again though a snapshot brought what it did (was a bug of ours)",
+        REPLICA,
+        "            self._proposals.replaced(persist.snapshot.term)\n",
+        "",
     ),
     Mutant(
         "R42",

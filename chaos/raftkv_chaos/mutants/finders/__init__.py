@@ -12,6 +12,8 @@ Finder = Callable[[int], None]
 FINDERS = {
     "raft": "random walks of the core through faults, Raft's invariants after every step, and recovery at the end",
     "duels": "elections by bare majorities with almost nothing replicated in between (Raft paper, Figure 8)",
+    "echoes": "walks in which old messages come again, and leaders cut their appends otherwise than ours would",
+    "stores": "the walks of the core on the disks of replicas: what was written is there, after crashes, too",
     "steady": "how the core behaves where little goes wrong: who leads, for how long, and who may read",
     "cluster": "replicas under virtual time on rough disks and networks; every answer is compared with the log",
     "keys": "two replicas of the state and a model of etcd's store, fed with the same random log",

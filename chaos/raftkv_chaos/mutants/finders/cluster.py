@@ -126,7 +126,7 @@ async def _rough_times(cluster: RoughCluster, history: History, rng: random.Rand
 
 async def _faults(cluster: RoughCluster, rng: random.Random, ended: float) -> None:
     """One fault after the other, from a choice of this seed's own."""
-    kinds = [_crash, _crash, _cut, _one_way, _hand_over, _fail_disk, _weather, _heal, _power_cut]
+    kinds = [_crash, _crash, _cut, _one_way, _clog, _hand_over, _hand_back, _fail_disk, _weather, _heal, _power_cut]
     weights = [rng.choice((0, 1, 3)) for _ in kinds]
     weights[kinds.index(_heal)] = 3
     now = asyncio.get_running_loop().time
@@ -170,6 +170,30 @@ def _one_way(cluster: RoughCluster, rng: random.Random) -> None:
     for other in cluster.ids:
         if other != node.node_id and rng.random() < 0.8:
             cluster.network.cut(*((node.node_id, other) if outwards else (other, node.node_id)))
+
+
+def _clog(cluster: RoughCluster, rng: random.Random) -> None:
+    if (node := _any(cluster, rng)) is None:
+        return
+    for other in cluster.ids:
+        if other != node.node_id and rng.random() < 0.5:
+            cluster.rough.clog(other, node.node_id)
+
+
+def _hand_back(cluster: RoughCluster, rng: random.Random) -> None:
+    """Leadership leaves, and comes back before everybody has noticed."""
+    leader = next((node for node in cluster.up() if node.replica.is_leader), None)
+    if leader is None:
+        return
+
+    def hand_back() -> None:
+        for node in cluster.up():
+            if node.replica.is_leader and leader in cluster.up() and node is not leader:
+                node.replica._raft.transfer_leadership(leader.node_id)  # noqa: SLF001 (without waiting for what comes of it)
+                node.replica.wake()
+
+    _hand_over(cluster, rng)
+    asyncio.get_running_loop().call_later(rng.uniform(0.05, 0.5), hand_back)
 
 
 def _hand_over(cluster: RoughCluster, rng: random.Random) -> None:

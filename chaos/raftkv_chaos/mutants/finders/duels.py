@@ -21,7 +21,7 @@ def find(seed: int) -> None:
     chaos = Chaos(NODES[:count], seed=seed, max_append_bytes=rng.choice((1, 3, 100)), pre_vote=rng.random() < 0.5)
     changes = rng.random() < 0.5
     for _ in range(DUELS):
-        _duel(chaos, rng, rng.sample(NODES, 5), changes=changes)
+        duel(chaos, rng, rng.sample(NODES, 5), changes=changes)
     if not changes:
         _bare_majority_recovers(chaos, rng, NODES[:count])
     chaos.recover()
@@ -40,7 +40,7 @@ def _bare_majority_recovers(chaos: Chaos, rng: random.Random, voters: Sequence[i
     assert chaos.cluster.leader() is not None, f"{sorted(core)} of {list(voters)} elect no leader"
 
 
-def _duel(chaos: Chaos, rng: random.Random, nodes: list[int], *, changes: bool) -> None:
+def duel(chaos: Chaos, rng: random.Random, nodes: list[int], *, changes: bool) -> None:
     """One group elects, or two disjoint ones, of which one at most may."""
     size = rng.choice((2, 3, 3, 3, 4))
     for group in (nodes[:size], nodes[size:])[: rng.choice((1, 1, 2))]:
@@ -50,8 +50,9 @@ def _duel(chaos: Chaos, rng: random.Random, nodes: list[int], *, changes: bool) 
         _replicate(chaos, rng, group, changes=changes)
     if rng.random() < 0.4:
         chaos.crash(nodes[0], synced=rng.random() < 0.7)
-    if rng.random() < 0.5:
-        chaos.cluster.network.clear()
+    lost = rng.random() < 0.5
+    while chaos.cluster.network and lost:
+        chaos.drop(0)
 
 
 def _elect(chaos: Chaos, rng: random.Random, group: list[int]) -> None:

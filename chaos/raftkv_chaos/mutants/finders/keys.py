@@ -64,13 +64,15 @@ class _World:
         for _ in range(self.rng.randint(0, 2)):
             self._read()
         for twin in (self.first, self.second):
-            self._disturb(twin)
+            for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
+                self._disturb(twin)
 
     def end(self) -> None:
         for twin in (self.first, self.second):
             twin.scrub_all()
             twin.restart()
         assert self.first.hash_all() == self.second.hash_all(), "replicas of the same log differ"
+        assert self.first.counts() == self.second.counts(), "replicas of the same log have different sizes"
         for _ in range(20):
             self._read()
 

@@ -1,4 +1,4 @@
-"""Leases of a cluster on rough ground: clients grant, renew, and look; leaders stall, jump, are cut off and hand over.
+"""Leases of a cluster on rough ground: clients grant, renew, and look; leaders stall, stand still, jump, are cut off and hand over.
 
 never early     a lease is gone at no node before its last promise, counted from when that was asked for, is over
 never again     what was gone is not renewed
@@ -17,13 +17,16 @@ from tests.server.replicas import Node
 from tests.server.test_leases import Leases
 
 CLIENTS = 6
-ROUGH_S = 40.0
+ROUGH_S = 25.0
 LOOK_S = 0.05
-CHECKPOINT_S = 1.0
+CHECKPOINTS_S = (1.0, 300.0)
+"""Either nearly all leases have checkpoints, or none."""
 END_S = 60.0
 """Within so long all leases end when nobody renews them, however often the leader changes and however much is written."""
 REIGN_S = 4.0
 """How long a leader leads then, where it changes: less than some leases last."""
+PACES = ((0.1, 0.5), (0.1, 0.9), (0.8, 1.05))
+"""When clients renew, as shares of the TTL: in good time, or when it may be too late."""
 
 
 @dataclass(slots=True)
@@ -41,13 +44,41 @@ class World:
     def __init__(self, cluster: RoughCluster, rng: random.Random) -> None:
         self.rng = rng
         self.cluster = cluster
-        self.leases = Leases(cluster, checkpoint_interval_s=CHECKPOINT_S)
+        self.leases = Leases(cluster, checkpoint_interval_s=rng.choice(CHECKPOINTS_S))
         self.known: dict[int, Known] = {}
+        self.floods = rng.random() < 0.3
+        """Whether everybody writes at once now and then, which takes time to live through."""
+        self._still: dict[int, asyncio.Event] = {}
         self.now = asyncio.get_running_loop().time
 
     def alive(self, lease_id: int) -> list[Node]:
         """The nodes that still have the lease."""
         return [node for node in self.cluster.up() if self.leases.has(node, lease_id)]
+
+    async def awake(self, node: Node) -> None:
+        """Returns as soon as the node is there to be asked."""
+        if (still := self._still.get(node.node_id)) is not None:
+            await still.wait()
+
+    def stand_still(self, node: Node, seconds: float) -> None:
+        """A node's process is stopped. Clients are the first to be answered when it goes on."""
+        if node.node_id in self._still:
+            return
+        replica, keeper = node.replica, self.leases.keepers[node.node_id]
+        self._still[node.node_id] = asyncio.Event()
+        self.cluster.rough.hold(node.node_id)
+        keeper.stop()
+        if replica._ticker is not None:  # noqa: SLF001 (its time stands still)
+            replica._ticker.cancel()  # noqa: SLF001
+
+        def go_on() -> None:
+            self._still.pop(node.node_id).set()
+            self.cluster.rough.let_go(node.node_id)
+            if node.replica is replica and not replica.failed.done():
+                replica._tick()  # noqa: SLF001
+                keeper._look()  # noqa: SLF001
+
+        asyncio.get_running_loop().call_later(seconds, go_on)
 
     def look(self) -> None:
         """What every node has, against what was promised."""
@@ -93,7 +124,8 @@ async def _rough_times(world: World) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_faults(world, ended))
         tasks.create_task(_watch_over(world, ended))
-        tasks.create_task(_flood(world, ended))
+        if world.floods:
+            tasks.create_task(_flood(world, ended))
         for number in range(CLIENTS):
             tasks.create_task(_client(world, number, ended))
 
@@ -118,10 +150,10 @@ async def _client(world: World, number: int, ended: float) -> None:
         if known is None:
             await asyncio.sleep(0.2)
             continue
-        renewals = rng.choice((0, 2, 5, 20))
+        renewals, often = rng.choice((0, 2, 5, 20)), rng.choice(PACES)
         while renewals and known.gone_at is None and world.now() < ended:
             renewals -= 1
-            await asyncio.sleep(rng.uniform(0.1, 0.5) * known.ttl)
+            await asyncio.sleep(rng.uniform(*often) * known.ttl)
             await _renew(world, rng, lease_id, known)
         while known.gone_at is None and world.now() < ended:  # noqa: ASYNC110 (virtual time passes, no real one)
             await asyncio.sleep(0.2)
@@ -136,7 +168,8 @@ async def _grant(world: World, rng: random.Random, lease_id: int) -> Known | Non
     asked, ttl = world.now(), rng.choice((2, 3, 6, 12))
     try:
         async with asyncio.timeout(20):
-            await world.leases.grant(rng.choice(up), lease_id, ttl)
+            await world.awake(node := rng.choice(up))
+            await world.leases.grant(node, lease_id, ttl)
     except (RequestError, TimeoutError):
         return None
     known = world.known[lease_id] = Known(ttl, promised_until=asked + ttl if world.now() < asked + ttl else 0.0)
@@ -150,7 +183,8 @@ async def _renew(world: World, rng: random.Random, lease_id: int, known: Known) 
     asked, gone_before = world.now(), known.gone_at is not None
     try:
         async with asyncio.timeout(20):
-            ttl = await world.leases.renew(rng.choice(up), lease_id)
+            await world.awake(node := rng.choice(up))
+            ttl = await world.leases.renew(node, lease_id)
     except (RequestError, TimeoutError):
         return
     if ttl:
@@ -187,8 +221,8 @@ def _write_until_refused(node: Node) -> None:
 
 async def _faults(world: World, ended: float) -> None:
     rng = random.Random(world.rng.getrandbits(32))  # noqa: S311 (to be repeated)
-    kinds = [_isolate_leader, _hand_over, _jump, _crash, _stall, _heal]
-    weights = [rng.choice((0, 1, 2)) for _ in kinds]
+    kinds = [_isolate_leader, _hand_over, _stop, _jump, _crash, _stall, _heal]
+    weights = [rng.choice((0, 1, 2, 6)) for _ in kinds]
     weights[-1] = 3
     while world.now() < ended:
         await asyncio.sleep(rng.uniform(0.3, 3))
@@ -218,6 +252,13 @@ def _hand_over(world: World, rng: random.Random) -> None:
         if others:
             node.replica._raft.transfer_leadership(rng.choice(others))  # noqa: SLF001 (without waiting for what comes of it)
             node.replica.wake()
+
+
+def _stop(world: World, rng: random.Random) -> None:
+    """A process, mostly the leader's, is stopped for a while."""
+    node = _leader(world) if rng.random() < 0.8 else rng.choice(list(world.cluster.nodes.values()))
+    if node is not None and node in world.cluster.up():
+        world.stand_still(node, rng.uniform(0.5, 8))
 
 
 def _jump(world: World, rng: random.Random) -> None:
@@ -253,7 +294,7 @@ async def _all_end(world: World) -> None:
         if world.leases.keepers[node.node_id]._replica is not node.replica:  # noqa: SLF001 (it was started anew)
             world.leases.keep(node)
     ended = world.now() + END_S
-    changes, floods = world.rng.random() < 0.5, world.rng.random() < 0.5
+    changes, floods = world.rng.random() < 0.5, world.floods
     next_change = world.now() + REIGN_S
     while world.now() < ended and any(world.alive(lease_id) for lease_id in world.known):
         await asyncio.sleep(LOOK_S)

@@ -22,13 +22,13 @@ def find(seed: int) -> None:
     voters = rng.sample(NODES, rng.choice([1, 3, 3, 5, 5]))
     learners = [node for node in NODES if node not in voters and rng.random() < 0.3]
     chaos = Chaos(voters, learners=learners, seed=seed, **VARIANTS[seed % len(VARIANTS)])
-    _never_falls(chaos)
+    never_falls(chaos)
     for _ in range(2):
         walk(chaos, rng, STEPS)
         chaos.recover()
 
 
-def _never_falls(chaos: Chaos) -> None:
+def never_falls(chaos: Chaos) -> None:
     """As long as a server runs, what it knows to be committed only grows."""
     invariants = chaos.cluster.invariants
     check = invariants.check

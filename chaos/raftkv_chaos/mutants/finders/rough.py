@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from raftkv.errors import PeerError, StorageError
-from raftkv.peer.codec import PeerMessage, encode
+from raftkv.peer.codec import PeerMessage, decode, encode
 from raftkv.peer.memory import MemoryNetwork
 from raftkv.raft.messages import InstallSnapshot, Message, Propose
 from raftkv.storage.thread import InlineStorage
@@ -16,6 +16,8 @@ CALM_S = 0.001
 """A way through the network when nothing is wrong."""
 LATE_S = 2.0
 """How late a late message is at most."""
+MOMENT_S = 1e-6
+"""The loop keeps no order among timers that are due together."""
 
 
 class RoughNetwork(MemoryNetwork):
@@ -29,11 +31,41 @@ class RoughNetwork(MemoryNetwork):
         """The share of messages that are late by up to LATE_S."""
         self.lost = 0.0
         self.repeated = 0.0
+        self._clogged: dict[tuple[int, int], list[bytes]] = {}
+        """What waits on links where nothing moves."""
+        self._still: dict[int, list[bytes]] = {}
+        """What waits for nodes that stand still."""
 
     def calm(self) -> None:
         """Nothing is wrong any more."""
         self.heal()
         self.delay_s, self.late, self.lost, self.repeated = CALM_S, 0.0, 0.0, 0.0
+
+    def clog(self, source: int, target: int) -> None:
+        """What is sent there waits until all heals, as behind a connection that hangs."""
+        self._clogged.setdefault((source, target), [])
+
+    def heal(self) -> None:
+        super().heal()
+        clogged, self._clogged = self._clogged, {}
+        for frames in clogged.values():
+            for number, frame in enumerate(frames, 1):
+                self._loop.call_later(self.delay_s + number * MOMENT_S, self._deliver, frame)
+
+    def hold(self, node_id: int) -> None:
+        """A node stands still: what arrives waits for it."""
+        self._still.setdefault(node_id, [])
+
+    def let_go(self, node_id: int) -> None:
+        """It goes on, and finds what has come."""
+        for number, frame in enumerate(self._still.pop(node_id, ()), 1):
+            self._loop.call_later(CALM_S + number * MOMENT_S, self._deliver, frame)
+
+    def _deliver(self, frame: bytes) -> None:
+        if self._still and (target := decode(frame).target) in self._still:
+            self._still[target].append(frame)
+        else:
+            super()._deliver(frame)
 
     def post(self, message: PeerMessage) -> bool:
         if self._way(message) is None:
@@ -43,6 +75,9 @@ class RoughNetwork(MemoryNetwork):
             return True
         repeats = isinstance(message, Message) and not isinstance(message, Propose) and rng.random() < self.repeated
         frame = encode(message)
+        if (message.source, message.target) in self._clogged:
+            self._clogged[message.source, message.target].append(frame)
+            return True
         for _ in range(1 + repeats):
             late_s = rng.uniform(0, LATE_S) if rng.random() < self.late else 0.0
             self._loop.call_later(rng.uniform(0, 2 * self.delay_s) + late_s, self._deliver, frame)
@@ -54,9 +89,6 @@ class RoughNetwork(MemoryNetwork):
             await super().stream(message, frames)
         except StorageError as error:
             raise PeerError(str(error)) from error
-
-
-MOMENT_S = 1e-6
 
 
 class SlowStorage(InlineStorage):

@@ -122,3 +122,6 @@ class _Outlet:
 
     def end(self, error: RequestError) -> None:
         raise error
+
+    def abandon(self) -> None:
+        raise AssertionError("nothing is left uncollected here")

@@ -59,14 +59,14 @@ class Twin:
 
     def restart(self) -> None:
         """The process ends in peace and begins anew; what it counts is as it was."""
-        before = self._counts()
+        before = self.counts()
         self.machine.record_progress()
         self.flush(sync=True)
         self.seal()
         self.flush(sync=True)
         self.engine = self.engine.reopen()
         self._load()
-        assert self._counts() == before, f"a restart makes {self._counts()} of {before}"
+        assert self.counts() == before, f"a restart makes {self.counts()} of {before}"
 
     def crash(self, rng: random.Random, log: Sequence[Entry]) -> Sequence[Entry]:
         """The machine loses power; answers the entries that are to be applied again."""
@@ -78,7 +78,8 @@ class Twin:
         assert self.machine.store.revision <= size, "a crash makes revisions"
         return log[self.machine.applied_index :]
 
-    def _counts(self) -> tuple[int, ...]:
+    def counts(self) -> tuple[int, ...]:
+        """What is counted of it, and where it is."""
         store = self.machine.store
         return self.machine.applied_index, store.revision, store.compact_revision, store.size_in_use, store.key_count
 

@@ -1,4 +1,8 @@
-"""A watch hub with everything round it in the finder's hands; the world is that of the tests, with ids that clients choose."""
+"""A watch hub with everything round it in the finder's hands; the world is that of the tests, with ids that clients choose,
+watches that begin in the middle of a turn, and values before that are compared.
+"""
+
+import random
 
 from raftkv.pb import rpc
 from raftkv.watch import encoding, hub, recent, sweep
@@ -16,6 +20,21 @@ class WatchWorld(World):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self._used: set[tuple[Client, int]] = set()
+        self._compactions: list[tuple[int, dict[Client, int]]] = []
+        """At which revisions, and how many responses each client had been sent by then."""
+
+    def write(self) -> None:
+        """Now and then somebody begins to watch when an entry is applied and not yet told."""
+        if self.rng.random() < 0.2:
+            self.rig.apply(rpc.PutRequest(key=self.rng.choice(KEYS), value=b"turn"))
+            self.watch()
+        super().write()
+
+    def compact(self) -> None:
+        before = self.compacted
+        super().compact()
+        if self.compacted != before and self.rig.hub._sweep is None:  # noqa: SLF001 (else what was read before may follow)
+            self._compactions.append((self.compacted, {client: client.sends for client in self.clients}))
 
     def watch(self) -> None:
         if not self.clients:
@@ -66,12 +85,21 @@ class WatchWorld(World):
         if sum(response.created for response in watch.client.of(watch.watch_id)) > 1:
             return  # the id came back
         super().check_watch(watch)
+        self._check_compacted(watch)
         known = {(event.revision, event.key): event.prev_kv for event in self.rig.events}
         for response in watch.client.of(watch.watch_id):
             for event in response.events:
                 place = event.kv.mod_revision, event.kv.key
                 told = event.prev_kv if event.HasField("prev_kv") else None
                 assert told is None or (watch.request.prev_kv and told == known[place]), f"{place} is told with {told}"
+
+    def _check_compacted(self, watch: Watch) -> None:
+        """What is compacted is told to nobody any more, whether it is still in memory or not."""
+        for revision, sent in self._compactions:
+            for response in watch.client.responses[sent.get(watch.client, 0) :]:
+                for event in response.events:
+                    kept = event.kv.mod_revision > revision or not event.HasField("prev_kv")
+                    assert kept, f"what was before {event.kv.mod_revision} is told after the compaction at {revision}"
 
 
 def find(seed: int) -> None:
@@ -110,11 +138,16 @@ def _previous_values(seed: int) -> None:
 def _slow_client(seed: int) -> None:
     """What waits for a client that does not read is bounded, and nothing of it is lost."""
     rig = Rig()
+    rng = random.Random(seed)  # noqa: S311 (to be repeated)
     client = rig.client()
     client.watch(b"", b"\0", start_revision=1)
+    if seed % 2:
+        rig.work()  # it is told as it happens; else from history
     client.reading = False
     for number in range(300):
         rig.turn(rpc.PutRequest(key=KEYS[(seed + number) % len(KEYS)], value=b"v" * 20))
+        if rng.random() < 0.2:
+            rig.work()
         assert client.backlog <= 4 * BACKLOG_BYTES, f"{client.backlog} bytes wait for a client that does not read"
     rig.settle([client])
     assert len(client.seen(0)) == len(rig.events), "a slow client was not told everything"
