@@ -37,6 +37,7 @@ RUN_BY = {
     "deployment": "deploy/test_documentation.py",
     "gateway": "gateway/test_documentation.py",
     "inspection": "deploy/test_documentation.py",
+    "jax": "jax/test_processes.py",
     "leader-election": "client/test_recipe_guides.py",
     "monitoring": "deploy/test_documentation.py",
     "recipes": "client/test_recipe_guides.py",

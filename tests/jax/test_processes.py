@@ -11,8 +11,10 @@ from typing import Any
 
 from raftkv.client import BlockingClient
 from raftkv.pb.rendezvous import CLOSED, SUCCEEDED
+from tests.client.test_guide import DOCS, EXAMPLE
 from tests.harness.raftkv import RaftkvCluster
 
+GUIDE = DOCS / "jax.md"
 SCRIPT = Path(__file__).with_name("training_process.py")
 AGAIN = 75
 PATIENCE_S = 60.0
@@ -22,7 +24,7 @@ NODES = ["node-0", "node-1", "node-2"]
 class TrainingProcess:
     """A process, its input and what it says."""
 
-    def __init__(self, node: str, endpoints: str) -> None:
+    def __init__(self, node: str, endpoints: str, script: Path = SCRIPT) -> None:
         environment = {
             **os.environ,
             "JAX_PLATFORMS": "cpu",
@@ -32,7 +34,7 @@ class TrainingProcess:
             "RAFTKV_NODE": node,
             "RAFTKV_TTL": "2",
         }
-        command = [sys.executable, str(SCRIPT)]
+        command = [sys.executable, str(script)]
         self._process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def hear(self) -> dict[str, Any]:
@@ -42,6 +44,12 @@ class TrainingProcess:
             assert line, "it has ended"
         heard: dict[str, Any] = json.loads(line)
         return heard
+
+    def everything(self) -> str:
+        """What it says until it ends well."""
+        said, _ = self._process.communicate(timeout=PATIENCE_S)
+        assert self._process.returncode == 0
+        return said
 
     def add(self, number: int) -> None:
         """It is to add this, times its id and one, to what the others have."""
@@ -125,3 +133,12 @@ def test_death_of_a_process_ends_the_round_and_the_next_has_the_same_ids(tmp_pat
             assert [what["process"] for what in again] == [what["process"] for what in told]
             assert {what["round"] for what in again} == {2}
             assert add(second, 1) == [6.0] * 3
+
+
+def test_program_of_the_guide_works(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(EXAMPLE.findall(GUIDE.read_text())[0])
+    with RaftkvCluster(tmp_path / "cluster") as cluster:
+        started = [TrainingProcess(node, cluster.endpoints[0], script) for node in NODES]
+        said = sorted(process.everything() for process in started)
+    assert said == [f"process {number} of 3\n" for number in range(3)]
