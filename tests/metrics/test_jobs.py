@@ -2,6 +2,7 @@ import asyncio
 from typing import Any
 
 from raftkv.metrics.jobs import MAX_JOBS_SHOWN, JobTimes, job_samples
+from raftkv.pb import rendezvous as pb
 from raftkv.pb.rendezvous import JobSettings, Phase
 from raftkv.rendezvous.job import Job, World
 from raftkv_chaos.sim.loop import run
@@ -46,6 +47,26 @@ def test_a_thousand_jobs_have_no_more_series_than_a_hundred() -> None:
         samples = shown(jobs, JobTimes(lambda: jobs))
         assert sum(name.startswith("raftkv_job_round|") for name in samples) == MAX_JOBS_SHOWN
         assert samples["raftkv_jobs|GATHERING"] == 1000
+
+    run(scenario())
+
+
+def test_pace_of_jobs_is_shown_where_this_node_leads_and_of_no_more_than_a_hundred() -> None:
+    async def scenario() -> None:
+        steps = [
+            pb.JobSteps(job=f"j{n:03}", lowest_step=n, stragglers=2, working_seconds=90, lost_seconds=9, failures=3)
+            for n in range(200)
+        ]
+        times = JobTimes(dict, lambda: steps)
+        times.start()
+        await asyncio.sleep(1.5)
+        times.stop()
+        samples = shown({}, times)
+        assert samples["raftkv_job_slowest_step|j007"] == 7
+        assert samples["raftkv_job_stragglers|j007"] == 2
+        assert samples["raftkv_job_seconds_between_failures|j007"] == 30
+        assert samples["raftkv_job_lost_seconds_total|j007"] == 9
+        assert sum(name.startswith("raftkv_job_slowest_step|") for name in samples) == MAX_JOBS_SHOWN
 
     run(scenario())
 

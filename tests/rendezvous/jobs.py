@@ -104,6 +104,12 @@ class Jobs:
         told = [pb.JobTimer(job=t.job, kind=t.kind, subject=t.subject, number=t.number) for t in timers]
         return self.log.apply(rendezvous_timeouts=pb.JobTimeouts(term=term, timers=told))
 
+    def hang(self, *nodes: str, token: int | None = None, term: int = 3, step: int = 7) -> Outcome:
+        """The leader of a term says who hangs; nobody: nobody any more."""
+        hang = pb.Hang(nodes=nodes, workers=len(nodes), step=step, still_ms=9000)
+        told = pb.JobHang(job=JOB, token=self.look().token if token is None else token, hang=hang)
+        return self.log.apply(rendezvous_timeouts=pb.JobTimeouts(term=term, hangs=[told]))
+
     # --- what is to be seen --------------------------------------------------------------------------------------------
 
     def look(self, node: str = "") -> pb.Standing:

@@ -267,6 +267,55 @@ def test_all_agree_on_the_step_at_which_to_stop() -> None:
     assert not jobs.look().HasField("preemption")
 
 
+def answer(jobs: Jobs, node: str, worker: int, step: int) -> None:
+    request = pb.AcknowledgePreemptionRequest(job=JOB, node=node, token=jobs.look().token, step=step, worker=worker, workers=2)
+    jobs.change(acknowledge_preemption=request)
+
+
+def test_node_has_answered_a_notice_when_all_of_its_workers_have() -> None:
+    jobs, _ = formed("a", "b")
+    jobs.change(preempt=pb.PreemptRequest(job=JOB))
+    for node, worker, step in [("a", 1, 10), ("b", 0, 11), ("a", 1, 99), ("b", 1, 10)]:
+        answer(jobs, node, worker, step)
+        assert not jobs.look().preemption.agreed
+        jobs = jobs.restarted()
+    assert jobs.keys()["acknowledged/a"] == {"step": None, "answers": {"1": 10}}
+    answer(jobs, "a", 0, 10)
+    assert (jobs.look().preemption.agreed, jobs.look().preemption.stop_step) == (True, 11)
+    with pytest.raises(InvalidArgumentError, match="workers"):
+        answer(jobs, "a", 2, 10)
+
+
+def test_hang_is_told_to_all_until_it_is_over_and_goes_with_the_round() -> None:
+    jobs, token = formed("a", "b")
+    jobs.hang("b", token=token - 1)
+    assert not jobs.look().HasField("hang")
+    jobs.hang("b")
+    jobs = jobs.restarted()
+    assert (list(jobs.look("a").hang.nodes), jobs.look().hang.step, jobs.phase()) == (["b"], 7, "FORMED")
+    assert jobs.keys()["job"]["hang"]["nodes"] == ["b"]
+    jobs.hang()
+    assert not jobs.look().HasField("hang")
+    jobs.hang("b")
+    jobs.die("a")
+    assert not jobs.look().HasField("hang")
+
+
+def test_hang_that_another_leader_saw_counts_for_nothing() -> None:
+    jobs, _ = formed("a", "b", restart_hung=True)
+    assert isinstance(jobs.hang("b", term=2).error, NotLeaderError)
+    assert jobs.phase() == "FORMED"
+
+
+def test_hang_ends_the_round_where_that_is_asked_for_and_counts_for_the_limits() -> None:
+    jobs, token = formed("a", "b", restart_hung=True, max_restarts=1)
+    jobs.hang("b")
+    assert (jobs.phase(), jobs.look().reason) == ("GATHERING", "b did not move on from step 7 for 9 s")
+    jobs.join_all("a", "b", after=token)
+    jobs.hang("a", "b")
+    assert (jobs.look().outcome, jobs.look().restarts) == (pb.FAILED, 2)
+
+
 def arrive(jobs: Jobs, node: str, name: str = "save", **more: Any) -> None:
     request = pb.BarrierRequest(job=JOB, node=node, token=jobs.look().token, name=name, **more)
     jobs.change(barrier=request)

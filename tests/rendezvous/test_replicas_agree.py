@@ -20,6 +20,10 @@ def eventful_life() -> list[Entry]:
             jobs.change(barrier=pb.BarrierRequest(job=JOB, node=node, token=token, name=barrier, timeout_ms=5))
         for step in (30, 20):
             jobs.change(announce=pb.AnnounceRequest(job=JOB, node=node, token=token, step=step))
+    for worker in (2, 1):
+        answer = pb.AcknowledgePreemptionRequest(job=JOB, node="a", token=token, step=4 + worker, worker=worker, workers=3)
+        jobs.change(acknowledge_preemption=answer)
+    jobs.hang("c", "b")
     jobs.report("d", "SUCCESS")
     jobs.report("a", "SUCCESS")
     jobs.ring("BARRIER", subject="m")

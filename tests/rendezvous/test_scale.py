@@ -1,6 +1,10 @@
 """Many nodes: what a join costs does not depend on how many are there, and 10,000 form a round."""
 
 import asyncio
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 from raftkv.apply.command import LEASE_GRANT, RENDEZVOUS, body
 from raftkv.pb import rendezvous as pb
@@ -24,6 +28,39 @@ def test_join_writes_one_key_however_many_are_there() -> None:
         sizes.append((len(outcome.events), sum(len(event.encoded or b"") for event in outcome.events)))
     assert {count for count, _ in sizes[1:]} == {1}
     assert max(size for _, size in sizes[1:]) < 400
+
+
+def lines_of(work: Callable[[], object]) -> int:
+    """How many lines of the rendezvous run, each turn of a loop counted."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        if "/raftkv/" not in frame.f_code.co_filename:
+            return None
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_join_takes_as_much_work_however_many_are_there() -> None:
+    jobs = Jobs(settings(2 * SEVERAL, 2 * SEVERAL))
+    work = []
+    for number in range(2 * SEVERAL - 1):
+        jobs.lease(f"{number:04}")
+        work.append(lines_of(lambda name=f"{number:04}": jobs.join(name)) if number % 50 == 1 else 0)  # type: ignore[misc] # bound now
+        if number % 50 != 1:
+            jobs.join(f"{number:04}")
+    measured = [lines for lines in work if lines]
+    assert len(measured) == 20
+    assert max(measured) <= min(measured) * 1.05
 
 
 def test_round_of_many_is_written_once_and_each_rejoin_is_one_key() -> None:
