@@ -45,7 +45,8 @@ class LeaseCommands:
         """Removes a lease and its keys."""
         events: Events = ()
         if self._lessor.exists(request.ID):  # if not, remove says so
-            events = yield from self._store.delete_each([self._lessor.keys(request.ID)])
+            keys = yield from self._lessor.sorted_keys(request.ID)
+            events = yield from self._store.delete_each([keys])
         self._lessor.remove(request.ID)
         self.revoked += 1
         response = LeaseRevokeResponse()
@@ -60,7 +61,10 @@ class LeaseCommands:
         """
         _check_term(request.term, term)
         doomed = [lease_id for lease_id in dict.fromkeys(request.ids) if self._lessor.exists(lease_id)]
-        events = yield from self._store.delete_each([self._lessor.keys(lease_id) for lease_id in doomed])
+        keys: dict[int, list[bytes]] = {}
+        for lease_id in doomed:
+            keys[lease_id] = yield from self._lessor.sorted_keys(lease_id)
+        events = yield from self._store.delete_each(list(keys.values()))
         for lease_id in doomed:
             self._lessor.remove(lease_id)
         self.revoked += len(doomed)

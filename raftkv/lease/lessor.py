@@ -12,6 +12,7 @@ An id may be negative, as in etcd; its row sorts behind the others then.
 """
 
 from collections.abc import Mapping
+from heapq import merge
 from struct import Struct
 from types import MappingProxyType
 from typing import Protocol
@@ -87,6 +88,22 @@ class Lessor:
         """The keys that hang on a lease, in order; none, where there is no such lease."""
         lease = self._leases.get(lease_id)
         return [] if lease is None else sorted(lease.keys)
+
+    def sorted_keys(self, lease_id: int) -> Steps[list[bytes]]:
+        """As `keys`, in slices: to sort a million keys takes half a second."""
+        lease = self._leases.get(lease_id)
+        if lease is None or len(lease.keys) <= SLICE_ROWS:
+            return self.keys(lease_id)
+        keys, runs = list(lease.keys), []
+        for first in range(0, len(keys), SLICE_ROWS):
+            runs.append(sorted(keys[first : first + SLICE_ROWS]))
+            yield
+        ordered: list[bytes] = []
+        for key in merge(*runs):
+            ordered.append(key)
+            if len(ordered) % SLICE_ROWS == 0:
+                yield
+        return ordered
 
     def load(self) -> Steps[None]:
         """Takes up what the tables hold."""

@@ -1,9 +1,12 @@
 """What replicas share of leases: which there are, what hangs on them, and what goes with them."""
 
+from random import Random
+
 import pytest
 
 from raftkv.errors import CorruptClusterError, LeaseExistsError, LeaseNotFoundError, NoSpaceError, NotLeaderError
 from raftkv.mvcc import finish
+from raftkv.mvcc.steps import SLICE_ROWS, Steps
 from raftkv.pb import rpc
 from raftkv.pb.command import CheckpointLeases, ExpireLeases
 from raftkv.storage.engine import Table
@@ -74,6 +77,21 @@ def test_a_revoke_deletes_its_keys_in_order_and_in_one_revision(leases: Leases) 
     ]
     assert outcome.response == rpc.LeaseRevokeResponse(header=rpc.ResponseHeader(revision=5))
     leases.check()
+
+
+def test_very_many_keys_are_put_in_order_in_slices(leases: Leases) -> None:
+    lessor = leases.machine.lessor
+    lessor.grant(7, 60)
+    keys = [b"%05d" % number for number in range(20 * SLICE_ROWS)]
+    for key in Random(1).sample(keys, len(keys)):
+        lessor.hang(key, 7)
+    ordered: list[bytes] = []
+
+    def sort() -> Steps[None]:
+        ordered.extend((yield from lessor.sorted_keys(7)))
+
+    assert sum(1 for _ in sort()) >= 40  # slices that sort, and slices that merge
+    assert ordered == keys == lessor.keys(7)
 
 
 def test_a_revoke_without_keys_makes_no_revision(leases: Leases) -> None:

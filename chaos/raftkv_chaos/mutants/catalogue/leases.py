@@ -116,8 +116,8 @@ MUTANTS = (
         "L11",
         "the keys of a revoked lease go one by one",
         COMMANDS,
-        "self._store.delete_each([self._lessor.keys(request.ID)])",
-        "self._store.delete_each([[key] for key in self._lessor.keys(request.ID)])",
+        "events = yield from self._store.delete_each([keys])",
+        "events = yield from self._store.delete_each([[key] for key in keys])",
         MODEL,
     ),
     _one(
