@@ -29,8 +29,6 @@ MAX_TTL_S = 9_000_000_000
 """etcd takes no longer one."""
 LEASE_COST_BYTES = 64
 """What a lease counts for the quota; as in etcd."""
-NO_ANSWERS: tuple[bytes, ...] = ()
-"""What a stream yields whose answers go through the outlet."""
 MAX_PENDING = 1000
 """Keepalives of one stream that wait for the leader, beyond which no more are taken from it."""
 MAX_BACKLOG_BYTES = 64 * 1024
@@ -181,10 +179,10 @@ class _KeepAlives(Listener):
             reply.cancel()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._iterated()
+        return self
 
-    async def _iterated(self) -> AsyncIterator[bytes]:
-        """For carriers that know no listeners; there is nothing to yield."""
+    async def __anext__(self) -> bytes:
+        """For carriers that know no listeners. All is said through the outlet, so this only ends."""
         self._outlet.on_drained = self._make_room
         try:
             async for request in self._requests:
@@ -195,8 +193,7 @@ class _KeepAlives(Listener):
                 await self._more_room()
         finally:
             self.close()
-        for answer in NO_ANSWERS:
-            yield answer
+        raise StopAsyncIteration
 
     def _answered(self, _: Reply[int]) -> None:
         pending, answered = self._pending, 0

@@ -102,13 +102,15 @@ class LeaseTimes:
                 yield
         slot, gap_s = self._began_at, self._gap_s
         begun = self._began_at + self._extension_s
-        ordered = ((time_s, lease) for time_s in sorted(by_time) for lease in by_time[time_s])
-        for number, (time_s, lease) in enumerate(ordered, start=1):
-            slot = max(begun + time_s, slot + gap_s)
-            if self._is_untimed(lease):
-                self._take_up(lease, slot)
-            if number % SLICE_ROWS == 0:
-                yield
+        number = 0
+        for time_s in sorted(by_time):
+            for lease in by_time[time_s]:
+                slot = max(begun + time_s, slot + gap_s)
+                if self._is_untimed(lease):
+                    self._take_up(lease, slot)
+                number += 1
+                if number % SLICE_ROWS == 0:
+                    yield
         self._untimed = {}
 
     def _is_untimed(self, lease: Lease) -> bool:
