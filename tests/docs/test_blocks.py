@@ -43,6 +43,7 @@ RUN_BY = {
     "recipes": "client/test_recipe_guides.py",
     "rendezvous": "rendezvous/test_rendezvous_guide.py",
     "tutorial": "docs/test_tutorial.py",
+    "training": "rendezvous/test_rendezvous_guide.py",
     "watches-and-leases": "client/test_guide.py",
     **dict.fromkeys(HERE, "docs/test_blocks.py"),
 }

@@ -1,4 +1,4 @@
-"""The example of the guide, run as it stands."""
+"""The examples of the guides to rendezvous and to training loops, run as they stand."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,5 +15,6 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
         yield cluster.endpoints[0]
 
 
-def test_example_of_the_guide_works(endpoint: str) -> None:
+def test_examples_of_the_guides_work(endpoint: str) -> None:
     run(DOCS / "rendezvous.md", endpoint)
+    run(DOCS / "training.md", endpoint)
