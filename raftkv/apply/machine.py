@@ -61,6 +61,7 @@ _KEY_REQUESTS = {
     "expire_leases",
     "update",
     "rendezvous",
+    "form_quorum",
 }
 """The commands that alarms may forbid."""
 _NEED_SPACE = {"put", "lease_grant", "update"}
@@ -279,7 +280,7 @@ class StateMachine:
             request_id = command.request_id
             self._requests.keep(request_id.client, request_id.sequence, entry.index, Answer(response, error))
         self.applied_index, self.applied_term = entry.index, entry.term
-        return Outcome(response, error, events, command.proposer, command.proposal)
+        return Outcome(response, error, events, command.proposer, command.proposal, trace=command.trace)
 
     def _check_alarms(self, body: str, request: Any) -> None:
         if body not in _KEY_REQUESTS:

@@ -11,6 +11,8 @@ telling who went away.
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Iterable, Sequence
 
+from google.protobuf.message import DecodeError
+
 from raftkv.clock import Clock
 from raftkv.errors import StoppedError, TooManyRequestsError
 from raftkv.pb.lighthouse import LighthouseAnswers, LighthouseNews
@@ -154,7 +156,11 @@ class LighthouseCallers:
             if leader == self._told:
                 self._told = NO_NODE  # it may not lead yet, or no more: the next look tells all
             return
-        for answer in LighthouseAnswers.FromString(reply.result()).answers:
+        try:
+            answers = LighthouseAnswers.FromString(reply.result()).answers
+        except DecodeError:
+            return  # a leader that says nothing readable has said nothing
+        for answer in answers:
             self._answer(answer.tickets, answer.response)
 
     # --- what is answered ------------------------------------------------------------------------------------------

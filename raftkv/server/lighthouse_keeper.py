@@ -11,6 +11,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable, Sequence
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from raftkv.apply.command import FORM_QUORUM, body
 from raftkv.clock import Clock
@@ -137,11 +138,14 @@ class LighthouseKeeper:
     # --- what nodes tell -------------------------------------------------------------------------------------------
 
     def _take(self, data: bytes, node: int) -> Reply[bytes]:
-        """The news of a node, and which of its calls are answered. Raises NotLeaderError."""
+        """The news of a node, and which of its calls are answered. Raises NotLeaderError, InvalidArgumentError."""
         now = self._now()
         if not self._leads(now):
             raise NotLeaderError
-        news = LighthouseNews.FromString(data)
+        try:
+            news = LighthouseNews.FromString(data)
+        except DecodeError as error:
+            raise InvalidArgumentError("raftkv: no news of a lighthouse") from error
         self._heard[node] = now
         if news.whole:
             self._drop_calls(node)

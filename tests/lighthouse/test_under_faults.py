@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from raftkv.errors import InvalidArgumentError
+from raftkv.pb.torchft import LighthouseQuorumResponse
+from raftkv.peer.asks import Kind
 from tests.lighthouse.groups import JOB, Group, Training, check
 from tests.server.replicas import Cluster, simulate, until
 
@@ -167,6 +170,31 @@ def test_call_at_a_node_that_is_cut_off_is_answered_when_it_is_back() -> None:
         await asyncio.sleep(1)
         training.cluster.network.heal()
         await asked
+
+    play(scenario)
+
+
+def test_leader_refuses_news_that_it_cannot_read() -> None:
+    async def scenario(training: Training, tasks: asyncio.TaskGroup) -> None:
+        await asyncio.sleep(1)
+        leader = await training.cluster.leader()
+        with pytest.raises(InvalidArgumentError):
+            await (await training.cluster.follower()).replica.ask_leader(Kind.LIGHTHOUSE, b"\xff")
+        assert not leader.replica.failed.done()
+
+    play(scenario)
+
+
+def test_thousand_groups_form_a_quorum_at_once_and_each_of_the_next_ones() -> None:
+    async def scenario(training: Training, tasks: asyncio.TaskGroup) -> None:
+        names = [f"{number:04d}" for number in range(1000)]
+        await training.set_options('{"min_replicas": 1000, "heartbeat_timeout_ms": 60000}')
+        for _ in range(2):
+            begun = asyncio.get_running_loop().time()
+            asked = [training.callers(training.node()).ask(JOB, Group(training, name).member) for name in names]
+            quorums = [LighthouseQuorumResponse.FromString(answer).quorum for answer in [await reply for reply in asked]]
+            assert asyncio.get_running_loop().time() - begun < 0.5
+            assert {(quorum.quorum_id, len(quorum.participants)) for quorum in quorums} == {(1, 1000)}
 
     play(scenario)
 
