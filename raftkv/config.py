@@ -16,6 +16,8 @@ MAX_ELECTION_TIMEOUT_MS = 50_000
 MIN_ELECTION_TICKS = 5
 MIN_PROGRESS_INTERVAL_S = 0.1
 MIN_BCRYPT_COST, MAX_BCRYPT_COST = 4, 31
+MILLION = 1_000_000
+DEFAULT_COLLECTOR = "localhost:4317"
 DEFAULT_QUOTA_BYTES = 2 * 1024 * 1024 * 1024
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -98,9 +100,9 @@ def parse_words(text: str) -> tuple[str, ...]:
     return tuple(word for item in text.split(",") if (word := item.strip()))
 
 
-def _option(default: Any, description: str) -> Any:
-    """A setting with what `raftkv serve --help` says about it."""
-    return field(default=default, metadata={"help": description})
+def _option(default: Any, description: str, *aliases: str) -> Any:
+    """A setting with what `raftkv serve --help` says about it; `aliases`: the names that etcd gives its flag."""
+    return field(default=default, metadata={"help": description, "aliases": aliases})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,42 @@ class ServerConfig:
     )
     log_level: str = _option("info", "debug, info, warn or error.")
     log_format: str = _option("console", "console or json.")
+    log_outputs: str = _option(
+        "stderr", "Where log lines go: comma-separated stderr, stdout, and files, which are appended to."
+    )
+    warning_apply_duration: str = _option(
+        "100ms",
+        "An entry of the log that takes longer to apply is counted, and told in the log.",
+        "experimental-warning-apply-duration",
+    )
+    warning_unary_request_duration: str = _option(
+        "300ms",
+        "A request that takes longer is told in the log, with its stages.",
+        "experimental-warning-unary-request-duration",
+    )
+    tracing_endpoint: str = _option(
+        "",
+        "OTLP port of a collector that is sent traces, as host:4317 or https://host:4317; needs raftkv[tracing].",
+        "distributed-tracing-address",
+        "experimental-distributed-tracing-address",
+    )
+    tracing_sample_ratio: float = _option(
+        0.0, "Part of the requests, from 0 to 1, that is traced where callers do not say; those that do decide themselves."
+    )
+    tracing_service_name: str = _option(
+        "raftkv",
+        "The service that spans say they are of.",
+        "distributed-tracing-service-name",
+        "experimental-distributed-tracing-service-name",
+    )
+    enable_distributed_tracing: bool = _option(
+        False,
+        "As etcd's: trace, to localhost:4317 where no --tracing-endpoint is given.",
+        "experimental-enable-distributed-tracing",
+    )
+    distributed_tracing_sampling_rate: int = _option(
+        0, "As etcd's: --tracing-sample-ratio in millionths.", "experimental-distributed-tracing-sampling-rate"
+    )
 
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
         "initial_cluster_state": ("new", "existing"),
@@ -216,6 +254,7 @@ class ServerConfig:
         if not self.name or any(character in self.name for character in ",="):
             raise ConfigError(f"--name: {self.name!r} must be a word without ',' and '='")
         self._check_times()
+        self._check_telemetry()
         self._check_limits()
         for setting in fields(self):
             if setting.name.endswith("_urls") and getattr(self, setting.name):
@@ -223,6 +262,17 @@ class ServerConfig:
         self._check_cluster()
         self._check_tls()
         _ = self.compaction_retention
+
+    def _check_telemetry(self) -> None:
+        if not 0.0 <= self.tracing_sample_ratio <= 1.0:
+            raise ConfigError(f"--tracing-sample-ratio: must be from 0 to 1, not {self.tracing_sample_ratio}")
+        if not 0 <= self.distributed_tracing_sampling_rate <= MILLION:
+            raise ConfigError(
+                f"--distributed-tracing-sampling-rate: must be from 0 to {MILLION}, not {self.distributed_tracing_sampling_rate}"
+            )
+        for duration in ("warning_apply_duration", "warning_unary_request_duration"):
+            if self.seconds(duration) <= 0:
+                raise ConfigError(f"--{_flag(duration)}: must be positive, not {getattr(self, duration)}")
 
     def _check_times(self) -> None:
         flag = "watch-progress-notify-interval"
@@ -352,6 +402,16 @@ class ServerConfig:
         if self.initial_cluster:
             return parse_cluster(self.initial_cluster)
         return {self.name: tuple(str(url) for url in self.peer_urls)}
+
+    @property
+    def collector(self) -> str:
+        """Where traces go; nothing: nowhere."""
+        return self.tracing_endpoint or (DEFAULT_COLLECTOR if self.enable_distributed_tracing else "")
+
+    @property
+    def sample_ratio(self) -> float:
+        """The part of the requests that is traced of its own accord."""
+        return max(self.tracing_sample_ratio, self.distributed_tracing_sampling_rate / MILLION)
 
     @property
     def quota_bytes(self) -> int | None:

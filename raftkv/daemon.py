@@ -23,7 +23,7 @@ from raftkv import __version__
 from raftkv.apply.command import ALARM, body
 from raftkv.apply.machine import StateMachine
 from raftkv.clock import SystemClock, unix_time
-from raftkv.config import ServerConfig, Url, parse_duration, parse_urls
+from raftkv.config import ServerConfig, Url, parse_duration, parse_urls, parse_words
 from raftkv.errors import ConfigError, RaftKVError, RemovedMemberError, RequestError
 from raftkv.gateway.gateway import Gateway
 from raftkv.gateway.health import Health as HealthPages
@@ -45,8 +45,10 @@ from raftkv.raft.raft import Raft
 from raftkv.rpc.authentication import Authentication, AuthOptions, authentication
 from raftkv.rpc.health import Health
 from raftkv.rpc.kv import Limits
+from raftkv.rpc.method import Method
 from raftkv.rpc.services import services
 from raftkv.rpc.tenants import Tenants
+from raftkv.rpc.traced import traced
 from raftkv.rpc.watch import WatchSettings
 from raftkv.server.bootstrap import (
     cluster_id,
@@ -76,6 +78,7 @@ from raftkv.storage.rocks import RocksEngine
 from raftkv.storage.thread import StorageThread
 from raftkv.telemetry import configure_logs
 from raftkv.tls import ClientTLS, ServerTLS, TLSSettings
+from raftkv.tracing import Recorder, Sampling, open_recorder
 from raftkv.ui import Dashboard
 
 log = structlog.get_logger(__name__)
@@ -103,7 +106,7 @@ def run(config: ServerConfig) -> None:
         ConfigError: the settings do not fit this machine or this data directory.
         StorageError: the disk failed.
     """
-    configure_logs(config.log_level, config.log_format)
+    configure_logs(config.log_level, config.log_format, parse_words(config.log_outputs) or ("stderr",))
     uvloop.run(_Daemon(config).run())
 
 
@@ -114,6 +117,8 @@ class _Daemon:
         self._config = config
         self._clock = SystemClock()
         self._rng = random.Random(os.urandom(32))  # noqa: S311 (jitter and numbers that must differ, no secrets)
+        self._recorder: Recorder | None = None
+        """Of requests that are traced."""
 
     async def run(self) -> None:
         """Starts, waits, stops."""
@@ -130,11 +135,20 @@ class _Daemon:
         finally:
             await storage.stop()
             engine.close()
+            if self._recorder is not None:
+                await asyncio.to_thread(self._recorder.close)
         log.info("stopped")
 
     async def _serve(self, engine: RocksEngine, storage: StorageThread, asked_to_stop: "asyncio.Future[None]") -> None:
         identity = await identify(engine, self._config)
         parts = self._parts(identity, engine, storage)
+        self._recorder = open_recorder(
+            self._config.collector,
+            service=self._config.tracing_service_name,
+            node=f"{identity.node_id:x}",
+            now=self._clock.now,
+            unix_time=unix_time,
+        )
         if identity.node_id in parts.machine.removed:
             raise RemovedMemberError(identity.node_id)
         async with asyncio.TaskGroup() as tasks:
@@ -244,6 +258,8 @@ class _Daemon:
             patience_s=PATIENCE_S + 2 * config.election_timeout / 1000,
             strict_reconfig=config.strict_reconfig_check,
             max_learners=config.max_learners,
+            slow_request_s=config.seconds("warning_unary_request_duration"),
+            slow_apply_s=config.seconds("warning_apply_duration"),
         )
 
     def _servers(
@@ -279,6 +295,8 @@ class _Daemon:
             lighthouse=callers,
             rng=self._rng,
         )
+        if self._recorder is not None:
+            methods = self._traced(replica, methods, self._recorder)
         calls = CallCounts(methods)
         health_counts = HealthCounts()
         sources = Sources(
@@ -309,6 +327,12 @@ class _Daemon:
             leaving=dashboard.stop,
         )
         return GrpcServer(methods, options=options, hooks=hooks, http1=gateway.protocol), gateway
+
+    def _traced(self, replica: Replica, methods: list[Method], recorder: Recorder) -> list[Method]:
+        """The methods, with their calls recorded that are to be."""
+        replica.times.recorder = recorder
+        sampling = Sampling(self._config.sample_ratio, self._rng)
+        return [traced(method, recorder, sampling) for method in methods]
 
     async def _start(self, replica: Replica, peers: TcpPeers, server: GrpcServer) -> None:
         config, settings = self._config, replica.settings

@@ -48,9 +48,9 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
 
 
 def _option(field: "Field[Any]") -> Callable[[Any], Any]:
-    flag = "--" + field.name.replace("_", "-")
+    names = (field.name.replace("_", "-"), *field.metadata["aliases"])
     return click.option(
-        flag,
+        *(f"--{name}" for name in names),
         field.name,
         **_kind(field),
         default=field.default,
@@ -64,7 +64,7 @@ def _kind(field: "Field[Any]") -> dict[str, Any]:
     """A switch may stand alone or say true or false, as in Go."""
     if field.type is bool:
         return {"type": bool, "is_flag": False, "flag_value": True, "metavar": "[BOOLEAN]"}
-    if field.type in {int, str}:
+    if field.type in {int, float, str}:
         return {"type": field.type}
     directory = field.name.endswith("_dir")
     return {"type": click.Path(path_type=Path, file_okay=not directory, dir_okay=directory)}

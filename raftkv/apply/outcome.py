@@ -43,6 +43,8 @@ class Outcome(NamedTuple):
     """Which of its proposals this is."""
     put_revision: int = 0
     """Of a plain put, instead of a response: it says no more than this, and is made only where somebody waits for it."""
+    trace: bytes = b""
+    """On whose behalf it was asked for, where that is recorded (raftkv.tracing)."""
 
     def answer(self) -> Response | None:
         """The response, which is now made if it was not."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import update_wrapper
 from random import Random
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from raftkv.client.blocking_iteration import blocking_iterator
 from raftkv.client.blocking_lease import BlockingLease
@@ -32,6 +32,9 @@ from raftkv.client.request import Data
 from raftkv.client.tls import TLSConfig
 from raftkv.errors import LostError
 from raftkv.recipes.acquisition import DEFAULT_TTL_S
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,6 +86,7 @@ class BlockingClient:
         keepalive_after: float = 1.0,
         keepalive_timeout: float = 2.0,
         rng: Random | None = None,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self._client = Client(
             endpoints,
@@ -97,6 +101,7 @@ class BlockingClient:
             keepalive_after=keepalive_after,
             keepalive_timeout=keepalive_timeout,
             rng=rng,
+            tracer=tracer,
         )
 
     def __enter__(self) -> Self:

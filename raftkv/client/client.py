@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from google.protobuf.message import Message
 
@@ -45,6 +45,11 @@ from raftkv.errors import ClientClosedError, ConfigError
 from raftkv.pb import kv, rpc
 from raftkv.recipes.sessions import Sessions
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from raftkv.client.spans import CallSpans
+
 STALENESS_HEADER = b"raftkv-max-staleness-ms"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -78,6 +83,7 @@ class Client(
         keepalive_after: Seconds of silence, while a call waits, after which the server is asked whether it is there.
         keepalive_timeout: Seconds after which a server that does not answer that is given up.
         rng: Chooses the first endpoint and the pauses between attempts.
+        tracer: OpenTelemetry's, for a span round each call with one answer; the server's spans are its children.
         open_channel: What carries the calls to an endpoint; None: HTTP/2 over TCP. For simulations and tests.
 
     Raises:
@@ -99,6 +105,7 @@ class Client(
         keepalive_after: float = 1.0,
         keepalive_timeout: float = 2.0,
         rng: Random | None = None,
+        tracer: "Tracer | None" = None,
         open_channel: Callable[[Endpoint], Channel] | None = None,
     ) -> None:
         self._user = user
@@ -123,6 +130,7 @@ class Client(
         self._session: Session | None = None
         self._coordination = Sessions(ClientKV(self), self._live)
         self._closed = False
+        self._spans = None if tracer is None else _spans_of(tracer)
 
     async def __aenter__(self) -> Self:
         return self
@@ -371,7 +379,10 @@ class Client(
         """Calls any method with one request and one answer; at `endpoint` only, if given. What the methods above are made of."""
         target = None if endpoint is None else parse_endpoint(endpoint, tls=self._tls is not None)
         seconds = self._timeout if timeout is None else timeout
-        return await self._live().call(method, request, timeout=seconds, metadata=metadata, endpoint=target)
+        if self._spans is None:
+            return await self._live().call(method, request, timeout=seconds, metadata=metadata, endpoint=target)
+        with self._spans.around(method.path) as more:
+            return await self._live().call(method, request, timeout=seconds, metadata=(*metadata, *more), endpoint=target)
 
     def _sessions(self) -> Sessions:
         return self._coordination
@@ -400,3 +411,9 @@ class Client(
 
     def _open_http2_channel(self, endpoint: Endpoint) -> Channel:
         return Http2Channel(endpoint, self._dial_options)
+
+
+def _spans_of(tracer: "Tracer") -> "CallSpans":
+    from raftkv.client.spans import CallSpans  # noqa: PLC0415 (whoever has a tracer has OpenTelemetry, and nobody else needs it)
+
+    return CallSpans(tracer)

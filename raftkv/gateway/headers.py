@@ -5,6 +5,7 @@ Sec-WebSocket-Protocol Bearer, <token>: the same, for browsers, which let a page
 Grpc-Metadata-<Name>   the metadata <name>
 Grpc-Timeout           when the caller gives up
 Raftkv-<Name>          the metadata raftkv-<name>
+Traceparent            the metadata traceparent: whose trace the request belongs to
 Origin                 a web page asks: it may do so only of the host that it came from
 """
 
@@ -14,10 +15,12 @@ from urllib.parse import urlsplit
 
 from raftkv.errors import InvalidArgumentError, MalformedRequestError, PermissionDeniedError
 from raftkv.http2.metadata import RESERVED, parse_timeout, value_of
+from raftkv.tracing.context import TRACEPARENT
 
 METADATA_PREFIX: Final = "grpc-metadata-"
 OWN_PREFIX: Final = "raftkv-"
 AUTHORIZATION: Final = "authorization"
+TAKEN_OVER: Final = frozenset({AUTHORIZATION, TRACEPARENT})
 SOCKET_PROTOCOLS: Final = "Sec-WebSocket-Protocol"
 BEARER: Final = "Bearer"
 
@@ -36,7 +39,7 @@ def metadata(headers: Mapping[str, str]) -> Mapping[str, str | bytes]:
         name = header.lower()
         if name.startswith(METADATA_PREFIX):
             name = name.removeprefix(METADATA_PREFIX)
-        elif name != AUTHORIZATION and not name.startswith(OWN_PREFIX):
+        elif name not in TAKEN_OVER and not name.startswith(OWN_PREFIX):
             continue
         if name in RESERVED:
             continue

@@ -13,7 +13,7 @@ from raftkv.http2.frames import ErrorCode
 from raftkv.http2.hpack import ENTRY_OVERHEAD, Decoder, Field
 from raftkv.http2.violation import StreamProtocolError
 
-VOLATILE: Final = frozenset({"grpc-timeout", "raftkv-request-id"})
+VOLATILE: Final = frozenset({"grpc-timeout", "raftkv-request-id", "traceparent", "tracestate"})
 MAX_KNOWN_HEADS: Final = 64
 MAX_CACHED_BLOCK: Final = 1024
 

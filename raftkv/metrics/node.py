@@ -86,6 +86,7 @@ class NodeMetrics(Collector):
         yield CounterMetricFamily("etcd_server_slow_apply_total", "Entries slow to apply.", measured.slow_applies)
         yield CounterMetricFamily("etcd_server_slow_read_indexes_total", "Read rounds begun anew.", reads.slow)
         yield CounterMetricFamily("etcd_server_read_indexes_failed_total", "Reads without an answer.", reads.failed)
+        yield CounterMetricFamily("raftkv_slow_requests_total", "Requests told as slow.", replica.times.slow)
         yield GaugeMetricFamily("raftkv_reads_pending", "Linearizable reads under way.", replica.pending_reads)
         yield histogram_metric("raftkv_batch_entries", "Log entries that shared one sync.", measured.batch_entries)
         yield histogram_metric("raftkv_apply_pass_seconds", "Passes of applying, once a turn.", measured.apply_s)

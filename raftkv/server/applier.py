@@ -7,15 +7,20 @@ million keys) is continued in the next turns, and nobody sees it half done.
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
 from raftkv.clock import Clock
 from raftkv.mvcc import Event
 from raftkv.mvcc.steps import Steps
 from raftkv.raft.messages import Entry
-from raftkv.server.measured import SLOW_APPLY_S, Measured
+from raftkv.server.measured import Measured
 from raftkv.server.proposals import Proposals
+from raftkv.server.request_times import RequestTimes
 from raftkv.storage.overlay import Overlay
+
+log = structlog.get_logger(__name__)
 
 TURN_SHARE_S = 0.005
 """Time that applying may take in one turn of the loop."""
@@ -38,9 +43,11 @@ class Applier:
         answer: Callable[[Outcome, int], None],
         changed: Callable[[Sequence[Event]], None],
         measured: Measured,
+        times: RequestTimes,
+        slow_s: float,
     ) -> None:
         """`answer` is called with every outcome whose proposal was made here, and the proposal's number; `changed` before it,
-        with the events of every outcome that has some.
+        with the events of every outcome that has some. `slow_s`: an entry that takes longer is counted, and told.
         """
         self._machine = machine
         self._overlay = overlay
@@ -50,6 +57,10 @@ class Applier:
         self._answer = answer
         self._changed = changed
         self._measured = measured
+        self._times = times
+        self._slow_s = slow_s
+        self.at = clock.now()
+        """When something was applied last; a few milliseconds late at most."""
         self._backlog: deque[Entry] = deque()
         self._long: tuple[Entry, Steps[Outcome]] | None = None
         self._long_since = 0.0
@@ -71,11 +82,11 @@ class Applier:
     def run(self) -> bool:
         """Applies for one turn's share of time. True if anything was applied to its end."""
         before = self._machine.applied_index
-        began = now = self._clock.now()
+        began = now = self.at = self._clock.now()
         end = began + TURN_SHARE_S
         while self.busy and self._overlay.pending_bytes < MAX_PENDING_BYTES:
             self._run_some()
-            now = self._clock.now()
+            now = self.at = self._clock.now()
             if now >= end:
                 break
         self._measured.apply_s.observe(now - began)
@@ -110,13 +121,17 @@ class Applier:
         try:
             next(self._long[1])
         except StopIteration as end:
-            self._long = None
-            if self._clock.now() - self._long_since > SLOW_APPLY_S:
+            entry, self._long = self._long[0], None
+            took = self._clock.now() - self._long_since
+            if took > self._slow_s:
                 self._measured.slow_applies += 1
+                log.warning("slow apply", index=entry.index, took_ms=round(took * 1000.0, 3), size=len(entry.data))
             self._finish(end.value)
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.events:
             self._changed(outcome.events)
+        if outcome.trace:
+            self._times.applied(outcome.trace, self._machine.applied_index)
         if outcome.proposer == self._node_id:
             self._answer(outcome, outcome.proposal)

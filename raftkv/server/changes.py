@@ -139,7 +139,7 @@ class MembershipChanges:
                 self._enqueue(proposal.data)
 
     def _bind(self, proposal: Proposal) -> None:
-        self._proposals.bind([proposal], self._raft.term)
+        self._proposals.bind([proposal], self._raft.term, self._clock.now())
 
     def _enqueue(self, data: bytes) -> None:
         if len(self._waiting) < MAX_WAITING:

@@ -8,8 +8,6 @@ DISK_BOUNDS_S: Final = tuple(0.001 * 2**power for power in range(14))
 """etcd's buckets for the disk: 1 ms to 8.2 s."""
 LONG_BOUNDS_S: Final = tuple(0.1 * 2**power for power in range(13))
 """etcd's buckets for what may take minutes: 100 ms to 410 s."""
-SLOW_APPLY_S: Final = 0.1
-"""etcd's --experimental-warning-apply-duration."""
 BATCH_BOUNDS: Final = tuple(float(2**power) for power in range(13))
 
 
@@ -59,7 +57,7 @@ class Measured:
         self.apply_s = Histogram(DISK_BOUNDS_S)
         """Passes in which committed entries were applied: the loop's time, once in a turn."""
         self.slow_applies = 0
-        """Entries that took longer than SLOW_APPLY_S to apply."""
+        """Entries that took longer than --warning-apply-duration to apply."""
         self.archive_s = Histogram(LONG_BOUNDS_S)
         """Copies of everything that were read to their end."""
         self.defragment_s = Histogram(LONG_BOUNDS_S)

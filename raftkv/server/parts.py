@@ -33,6 +33,10 @@ class Settings:
     strict_reconfig: bool = True
     """Refuse changes of the members that would leave the cluster without a quorum."""
     max_learners: int = 1
+    slow_request_s: float = 0.3
+    """What takes longer is told in the log, with its stages."""
+    slow_apply_s: float = 0.1
+    """An entry that takes longer to apply is counted as slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

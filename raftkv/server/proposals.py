@@ -26,6 +26,7 @@ from raftkv.errors import (
 )
 from raftkv.pb.command import Command, RequestId
 from raftkv.reply import Reply
+from raftkv.tracing import TraceContext, pack
 
 UNBOUND = 0
 """The term of a proposal that no leader has been asked to append."""
@@ -34,13 +35,16 @@ UNBOUND = 0
 class Proposal:
     """One command that somebody here waits for."""
 
-    __slots__ = ("change", "data", "deadline", "identifier", "offers", "reply", "term")
+    __slots__ = ("change", "data", "deadline", "identifier", "offered_at", "offers", "reply", "since", "term", "trace")
 
-    def __init__(self, identifier: int, data: bytes, reply: Reply[Message], deadline: float) -> None:
+    def __init__(self, identifier: int, data: bytes, reply: Reply[Message], since: float, deadline: float) -> None:
         self.identifier = identifier
         self.data = data
         self.reply = reply
+        self.since = self.offered_at = since
         self.deadline = deadline
+        self.trace: TraceContext | None = None
+        """On whose behalf it was made, where that is recorded."""
         self.term = UNBOUND
         self.offers = 0
         self.change = False
@@ -78,6 +82,7 @@ class Proposals:
         request_id: RequestId | None = None,
         author: Author | None = None,
         duty: bool = False,
+        trace: TraceContext | None = None,
     ) -> Reply[Message]:
         """Queues a command whose encoded body field is `body`; the reply gets the answer or a RequestError. A duty of the node
         itself is taken however many wait.
@@ -93,10 +98,13 @@ class Proposals:
         command = Command(proposal=identifier, request_id=request_id)
         if author is not None:
             command.user, command.auth_revision = author
+        if trace is not None:
+            command.trace = pack(trace)
         data = self._head + command.SerializeToString() + body
         _check_readable(data)
         reply: Reply[Message] = Reply()
-        proposal = Proposal(identifier, data, reply, now + self._patience_s)
+        proposal = Proposal(identifier, data, reply, now, now + self._patience_s)
+        proposal.trace = trace
         self._pending[identifier] = proposal
         self._queue.append(proposal)
         return reply
@@ -127,9 +135,10 @@ class Proposals:
         """Nobody took these: they stay first in the queue."""
         self._queue.extendleft(reversed(proposals))
 
-    def bind(self, proposals: list[Proposal], term: int) -> None:
+    def bind(self, proposals: list[Proposal], term: int, now: float) -> None:
         """These were offered to the leader of `term`."""
         for proposal in proposals:
+            proposal.offered_at = now
             proposal.term = term
             proposal.offers += 1
 
@@ -153,12 +162,12 @@ class Proposals:
             del self._pending[proposal.identifier]
             _fail(proposal, LeaderFailureTimeoutError())
 
-    def answer(self, identifier: int) -> Reply[Message] | None:
-        """The reply to a proposal that was applied, if somebody still waits."""
+    def applied(self, identifier: int) -> Proposal | None:
+        """A proposal that was applied, if somebody still waits for its reply."""
         proposal = self._pending.pop(identifier, None)
         if proposal is None or proposal.reply.done():
             return None
-        return proposal.reply
+        return proposal
 
     def expire(self, now: float) -> int:
         """Fails what has waited too long, and says how many. They may still be applied."""

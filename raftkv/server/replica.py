@@ -45,12 +45,14 @@ from raftkv.server.measured import Measured
 from raftkv.server.parts import Parts, Settings
 from raftkv.server.proposals import Proposals
 from raftkv.server.reads import ReadRounds
+from raftkv.server.request_times import RequestTimes
 from raftkv.server.roster import Roster
 from raftkv.server.scrubber import Scrubber
 from raftkv.server.slices import Slices
 from raftkv.server.snapshots import Incoming, Outgoing
 from raftkv.server.upkeep import Upkeep
 from raftkv.server.writer import Writer
+from raftkv.tracing import TraceContext
 from raftkv.watch import Hub, Surroundings
 
 HEALTH_TICKS = 10
@@ -68,6 +70,8 @@ class Replica:
         self.failed: Future[None] = loop.create_future()
         """Gets the exception that this node cannot survive."""
         self.measured = Measured()
+        self.times = RequestTimes(parts.clock, node_id=settings.node_id, slow_s=settings.slow_request_s)
+        """Of requests that took long, or are traced."""
         self.turn_ended: Callable[[], None] = lambda: None
         """Called at the end of every turn: its answers are all given."""
         self.rng = parts.rng
@@ -137,6 +141,8 @@ class Replica:
             answer=self._answer,
             changed=self.watches.add,
             measured=self.measured,
+            times=self.times,
+            slow_s=settings.slow_apply_s,
         )
         self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
@@ -279,7 +285,8 @@ class Replica:
             raise StoppedError
         if self._raft.commit - self.machine.applied_index > self.settings.max_apply_gap:
             raise TooManyRequestsError
-        reply = self._proposals.add(body, self._clock.now(), request_id=request_id, author=author)
+        trace = None if self.times.recorder is None else self.times.context()
+        reply = self._proposals.add(body, self._clock.now(), request_id=request_id, author=author, trace=trace)
         self.wake()
         return reply
 
@@ -311,7 +318,11 @@ class Replica:
         if self._stopped:
             raise StoppedError
         reply: Reply[Any] = Reply()
-        self._reads.add(lambda: self._look(work, reply), reply, self._clock.now())
+        since = self._clock.now()
+        trace = None if self.times.recorder is None else self.times.context()
+        if trace is not None:
+            work = self.times.traced_read(work, trace, since)
+        self._reads.add(lambda: self._look_after(work, reply, since, trace), reply, since)
         self.wake()
         return reply
 
@@ -331,6 +342,9 @@ class Replica:
     def read_local(self, work: Callable[[], Any]) -> Reply[Any]:
         """A serializable read: `work` looks at the local state as it is."""
         reply: Reply[Any] = Reply()
+        trace = None if self.times.recorder is None else self.times.context()
+        if trace is not None:
+            work = self.times.traced_read(work, trace, self._clock.now())
         self._look(work, reply)
         return reply
 
@@ -342,6 +356,13 @@ class Replica:
         if self._clock.now() - self._reads.fresh_at <= max_staleness_s:
             return self.read_local(work)
         return self.read(work)
+
+    def _look_after(self, work: Callable[[], Any], reply: Reply[Any], since: float, trace: TraceContext | None) -> None:
+        """Looks, and tells if the wait was long."""
+        began = self._clock.now()
+        if began - since > self.times.slow_s:
+            self.times.waited(since, began, trace)
+        self._look(work, reply)
 
     def _look(self, work: Callable[[], Any], reply: Reply[Any]) -> None:
         self._slices.answer(lambda: self._checked(work), reply)
@@ -425,10 +446,9 @@ class Replica:
         if self._stopped:
             return
         try:
+            self.times.begin_turn()
             if self._first:
-                first, self._first = self._first, []
-                for work in first:
-                    work()
+                self._do_first()
             self._offer()
             if self._changes.waiting:
                 self._changes.step()
@@ -446,6 +466,11 @@ class Replica:
         except BaseException as error:  # noqa: BLE001 (a bug of ours or a broken disk: the node must not go on)
             self.fail(error)
 
+    def _do_first(self) -> None:
+        first, self._first = self._first, []
+        for work in first:
+            work()
+
     def _offer(self) -> None:
         while self._proposals.queued:
             batch = self._proposals.take_queued(MAX_OFFER_BYTES)
@@ -456,7 +481,7 @@ class Replica:
             except ProposalDroppedError:
                 self._proposals.put_back(batch)  # the next tick tries again
                 return
-            self._proposals.bind(batch, term)
+            self._proposals.bind(batch, term, self._clock.now())
 
     def _begin_read(self) -> None:
         if not self._reads.waiting:
@@ -478,6 +503,7 @@ class Replica:
         for context, index in ready.reads:
             self._reads.confirmed(context, index, applied)
         if ready.committed:
+            self.times.committed(ready.committed)
             self._applier.extend(ready.committed)
 
     def _send(self, messages: "list[Message]") -> None:
@@ -489,6 +515,8 @@ class Replica:
         self._peers.send(messages)
 
     def _persist(self, persist: Persist) -> None:
+        if persist.entries:
+            self.times.appended(persist.entries)
         if persist.snapshot is not None:
             self._applier.clear()
             self._proposals.replaced(persist.snapshot.term)
@@ -502,6 +530,8 @@ class Replica:
         if self._stopped:
             return
         self._raft.persisted(persist)
+        if persist.entries:
+            self.times.synced(persist.entries)
         if persist.messages:
             self._send(persist.messages)
         if self._raft.has_ready() or self._proposals.queued:
@@ -524,9 +554,10 @@ class Replica:
             self._compact_log(self._outgoing.spare(applied - self.settings.catch_up_entries, self.match_indexes))
 
     def _answer(self, outcome: Outcome, proposal: int) -> None:
-        reply = self._proposals.answer(proposal)
-        if reply is None:
+        waiting = self._proposals.applied(proposal)
+        if waiting is None:
             return
+        reply = waiting.reply
         if outcome.error is not None:
             reply.set_exception(outcome.error)
         else:
@@ -534,6 +565,8 @@ class Replica:
             if response is not None:
                 self.fill(response.header)
             reply.set_result(response)
+        if waiting.trace is not None or self._applier.at - waiting.since > self.times.slow_s:
+            self.times.answered(waiting, self.machine.applied_index, self._applier.at)
 
     def _compact_log(self, index: int) -> None:
         if index <= self._compacted_at:

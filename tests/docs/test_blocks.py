@@ -28,7 +28,7 @@ RUNS = {"python", "console"}
 LANGUAGES = {*RUNS, "bash", "text"}
 OURS = {"raftkv": raftkv, "raftkv-chaos": raftkv_chaos, "raftkv-jepsen": raftkv_jepsen}
 OTHERS = {"curl", "deploy/rolling/rolling-restart", "etcdctl", "export", "pip", "source", "torchrun"}
-HERE = ("chaos", "checking", "fencing", "quotas")
+HERE = ("chaos", "checking", "fencing", "tracing")
 RUN_BY = {
     "README": "docs/test_tutorial.py",
     "auth": "auth/test_guide.py",
@@ -40,10 +40,11 @@ RUN_BY = {
     "jax": "jax/test_processes.py",
     "leader-election": "client/test_recipe_guides.py",
     "monitoring": "deploy/test_documentation.py",
+    "quotas": "quotas/test_quotas_served.py",
     "recipes": "client/test_recipe_guides.py",
     "rendezvous": "rendezvous/test_rendezvous_guide.py",
-    "tutorial": "docs/test_tutorial.py",
     "training": "rendezvous/test_rendezvous_guide.py",
+    "tutorial": "docs/test_tutorial.py",
     "watches-and-leases": "client/test_guide.py",
     **dict.fromkeys(HERE, "docs/test_blocks.py"),
 }

@@ -56,8 +56,8 @@ async def test_a_later_term_sends_dead_proposals_again_in_order() -> None:
     pending = proposals()
     for _ in range(3):
         pending.add(b"", 0.0)
-    pending.bind(pending.take_queued(MEGABYTE), 4)
-    pending.answer(1001)
+    pending.bind(pending.take_queued(MEGABYTE), 4, 0.0)
+    pending.applied(1001)
     pending.add(b"", 0.0)
     assert not pending.term_applied(4)
     assert pending.term_applied(5)
@@ -67,7 +67,7 @@ async def test_a_later_term_sends_dead_proposals_again_in_order() -> None:
 async def test_a_proposal_bound_to_the_applied_term_is_not_sent_twice() -> None:
     pending = proposals()
     pending.add(b"", 0.0)
-    pending.bind(pending.take_queued(MEGABYTE), 5)
+    pending.bind(pending.take_queued(MEGABYTE), 5, 0.0)
     assert not pending.term_applied(5)
     assert pending.take_queued(MEGABYTE) == []
 
@@ -75,9 +75,9 @@ async def test_a_proposal_bound_to_the_applied_term_is_not_sent_twice() -> None:
 async def test_patience_ends_with_an_error_that_tells_whether_a_leader_was_lost() -> None:
     pending = proposals()
     first = pending.add(b"", 0.0)
-    pending.bind(pending.take_queued(MEGABYTE), 1)
+    pending.bind(pending.take_queued(MEGABYTE), 1, 0.0)
     pending.term_applied(2)
-    pending.bind(pending.take_queued(MEGABYTE), 2)
+    pending.bind(pending.take_queued(MEGABYTE), 2, 0.0)
     second = pending.add(b"", 0.0)
     third = pending.add(b"", 1.0)
     pending.expire(5.5)
@@ -97,9 +97,11 @@ async def test_who_gave_up_before_being_offered_is_not_offered() -> None:
 async def test_an_answer_is_given_once() -> None:
     pending = proposals()
     future = pending.add(b"", 0.0)
-    assert pending.answer(1000) is future
-    assert pending.answer(1000) is None
-    assert pending.answer(31) is None
+    answered = pending.applied(1000)
+    assert answered is not None
+    assert answered.reply is future
+    assert pending.applied(1000) is None
+    assert pending.applied(31) is None
 
 
 async def test_what_could_not_be_read_from_the_log_is_refused() -> None:
@@ -144,8 +146,8 @@ async def test_what_a_snapshot_may_hold_is_never_offered_again() -> None:
     pending = proposals()
     bound, later, queued = (pending.add(b"", 0.0) for _ in range(3))
     batch = pending.take_queued(MEGABYTE)
-    pending.bind(batch[:1], 4)
-    pending.bind(batch[1:2], 5)
+    pending.bind(batch[:1], 4, 0.0)
+    pending.bind(batch[1:2], 5, 0.0)
     pending.put_back(batch[2:])
     pending.replaced(4)
     assert isinstance(bound.exception(), LeaderFailureTimeoutError)
