@@ -44,7 +44,8 @@ class World:
     def __init__(self, cluster: RoughCluster, rng: random.Random) -> None:
         self.rng = rng
         self.cluster = cluster
-        self.leases = Leases(cluster, checkpoint_interval_s=rng.choice(CHECKPOINTS_S))
+        self.checkpoint_s = rng.choice(CHECKPOINTS_S)
+        self.leases = Leases(cluster, checkpoint_interval_s=self.checkpoint_s)
         self.known: dict[int, Known] = {}
         self.floods = rng.random() < 0.3
         """Whether everybody writes at once now and then, which takes time to live through."""
@@ -294,7 +295,8 @@ async def _all_end(world: World) -> None:
         if world.leases.keepers[node.node_id]._replica is not node.replica:  # noqa: SLF001 (it was started anew)
             world.leases.keep(node)
     ended = world.now() + END_S
-    changes, floods = world.rng.random() < 0.5, world.floods
+    # Without checkpoints each new leader gives every lease its whole time again.
+    changes, floods = world.checkpoint_s < REIGN_S and world.rng.random() < 0.5, world.floods
     next_change = world.now() + REIGN_S
     while world.now() < ended and any(world.alive(lease_id) for lease_id in world.known):
         await asyncio.sleep(LOOK_S)
