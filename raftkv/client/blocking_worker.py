@@ -94,6 +94,8 @@ class BlockingPreemption:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._preemption.release_signals()
+        if kind is None:
+            loop_thread().run(self._preemption.leave())
         loop_thread().run(self._preemption.close())
 
     def stop_at(self, step: int) -> bool:

@@ -4,6 +4,7 @@
     frozen   notice was given: no step is begun any more. The client's loop answers with the step that is begun, also while
              the training waits in a collective for somebody who is a step ahead; stop_at waits
     agreed   the highest step that anybody had begun is the last of all: True after that one
+    left     the loop has ended by itself: it has answered a notice that may come later, so nobody waits for it
 
 Whoever has begun a step finishes it, for the others may be in the middle of it; nobody begins a later one. So all ranks
 stop after the same step, and nobody waits for a rank that has stopped.
@@ -13,6 +14,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -23,6 +25,7 @@ from raftkv.errors import JobNotFoundError, RaftKVError, RoundOverError
 from raftkv.pb import rendezvous as pb
 
 AGAIN_S = 1.0
+LEAVE_S = 5.0
 
 
 class Agreement:
@@ -60,6 +63,11 @@ class Agreement:
         """All have answered."""
         with self._lock:
             self.stop_step = stop_step
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is to be answered any more."""
+        return self.over or self.stop_step is not None
 
     def end(self) -> None:
         """The world is no more."""
@@ -100,6 +108,15 @@ class Preemption:
         followed.told = self._told
         followed.begin()
 
+    async def leave(self) -> None:
+        """This worker's loop has ended by itself: it begins no more steps, and nobody is to wait for its answer."""
+        begun = self._agreement.freeze()
+        if begun is None or self._answering or self._agreement.settled:
+            return
+        self._answering = True
+        with suppress(RaftKVError):
+            await self._calls.call(change("AcknowledgePreemption"), self._answer_of(begun - 1, leaving=True), timeout=LEAVE_S)
+
     async def close(self) -> None:
         """Listens no more."""
         self._closed = True
@@ -127,6 +144,8 @@ class Preemption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release_signals()
+        if kind is None:
+            await self.leave()
         await self.close()
 
     # --- the training loop's questions
@@ -192,10 +211,13 @@ class Preemption:
         if begun is None or self._answering or self._live is None:
             return
         self._answering = True
+        self._live.background.start(self._insist("AcknowledgePreemption", self._answer_of(begun)), "answer to a notice")
+
+    def _answer_of(self, step: int, *, leaving: bool = False) -> pb.AcknowledgePreemptionRequest:
         request = pb.AcknowledgePreemptionRequest()
         request.CopyFrom(self._about)
-        request.step = begun
-        self._live.background.start(self._insist("AcknowledgePreemption", request), "answer to a notice")
+        request.step, request.leaving = max(0, step), leaving
+        return request
 
     async def _insist(self, name: str, request: pb.PreemptRequest | pb.AcknowledgePreemptionRequest) -> None:
         """Until the cluster has taken it, or the world is no more."""

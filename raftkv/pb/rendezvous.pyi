@@ -197,20 +197,22 @@ class PreemptRequest(_message.Message):
     def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class AcknowledgePreemptionRequest(_message.Message):
-    __slots__ = ("job", "node", "token", "step", "worker", "workers")
+    __slots__ = ("job", "node", "token", "step", "worker", "workers", "leaving")
     JOB_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
     job: str
     node: str
     token: int
     step: int
     worker: int
     workers: int
-    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ..., worker: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
+    leaving: bool
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., token: _Optional[int] = ..., step: _Optional[int] = ..., worker: _Optional[int] = ..., workers: _Optional[int] = ..., leaving: _Optional[bool] = ...) -> None: ...
 
 class BarrierRequest(_message.Message):
     __slots__ = ("job", "node", "token", "name", "nodes", "timeout_ms")

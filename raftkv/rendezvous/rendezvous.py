@@ -356,7 +356,8 @@ class Rendezvous:
 
     def _acknowledge(self, request: AcknowledgePreemptionRequest) -> Job:
         job = self._job(request.job)
-        if job.token != request.token or not job.works(request.node) or job.preemption is None:
+        noticed = job.preemption is not None or request.leaving
+        if not job.token or job.token != request.token or not job.works(request.node) or not noticed:
             raise RoundOverError
         self._course.acknowledge(job, request.node, request.step, worker=request.worker, workers=request.workers or 1)
         return job

@@ -286,6 +286,24 @@ def test_node_has_answered_a_notice_when_all_of_its_workers_have() -> None:
         answer(jobs, "a", 2, 10)
 
 
+def test_worker_that_leaves_its_loop_answers_a_notice_that_comes_later() -> None:
+    jobs, token = formed("a", "b")
+    with pytest.raises(RoundOverError):
+        answer(jobs, "a", 0, 10)
+    for worker in (0, 1):
+        request = pb.AcknowledgePreemptionRequest(
+            job=JOB, node="a", token=token, step=9, worker=worker, workers=2, leaving=True
+        )
+        jobs.change(acknowledge_preemption=request)
+        jobs = jobs.restarted()
+    assert not jobs.look().HasField("preemption")
+    jobs.change(preempt=pb.PreemptRequest(job=JOB))
+    assert not jobs.look().preemption.agreed
+    for worker in (0, 1):
+        answer(jobs, "b", worker, 8)
+    assert (jobs.look().preemption.agreed, jobs.look().preemption.stop_step) == (True, 9)
+
+
 def test_hang_is_told_to_all_until_it_is_over_and_goes_with_the_round() -> None:
     jobs, token = formed("a", "b")
     jobs.hang("b", token=token - 1)

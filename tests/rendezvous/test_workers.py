@@ -120,6 +120,16 @@ async def test_node_has_answered_a_notice_when_all_of_its_workers_have(endpoint:
             await notice.close()
 
 
+async def test_nobody_waits_for_a_worker_whose_loop_has_ended(endpoint: str) -> None:
+    async with pair(endpoint, "ended") as (client, a, b), b.worker().preemption(()) as other, asyncio.timeout(30):
+        async with a.worker().preemption(()) as one:
+            assert not await one.stop_at(99)
+        await client.rendezvous("ended").preempt("maintenance")
+        await eventually(lambda: heard(other))
+        assert not await other.stop_at(98)
+        assert await other.stop_at(99)
+
+
 async def test_who_waits_for_an_agreement_hears_that_the_round_is_over(endpoint: str) -> None:
     async with pair(endpoint, "torn") as (client, a, b), a.worker().preemption(()) as notice:
         job = client.rendezvous("torn")
