@@ -7,7 +7,6 @@ has an answer is timed; `set` has none, so each is followed by a `check` of its 
 import argparse
 import multiprocessing
 import os
-import statistics
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 import torch.distributed as dist
 
+from benchmarks.section import write_section
 from raftkv.clock import SystemClock
 from tests.harness.raftkv import RaftkvCluster
 from tests.torch.endpoint import endpoint
@@ -25,6 +25,7 @@ from tests.torch.endpoint import endpoint
 PROCESSES = 4
 TIMEOUT = timedelta(seconds=60)
 CLOCK = SystemClock()
+DOCUMENT = Path(__file__).parent.parent / "docs" / "torch.md"
 
 Operation = Callable[[Any, int, int], None]
 
@@ -57,6 +58,7 @@ def _wait(store: Any, client: int, step: int) -> None:
 
 
 OPERATIONS: dict[str, Operation] = {"set": _set, "get": _get, "add": _add, "wait": _wait}
+LABELS = {"set": "set, then check", "get": "get", "add": "add", "wait": "wait, handed over and back"}
 
 
 def _client(port: int, client: int, operation: str, count: int, seen: list[float]) -> None:
@@ -68,29 +70,34 @@ def _client(port: int, client: int, operation: str, count: int, seen: list[float
         seen.append(CLOCK.now() - begun)
 
 
-def _process(port: int, clients: list[int], operation: str, count: int, results: Any) -> None:
+def _process(port: int, clients: list[int], work: tuple[str, int], together: Any, results: Any) -> None:
+    """`work`: an operation, and how often each client does it."""
     seen: list[float] = []
-    threads = [threading.Thread(target=_client, args=(port, client, operation, count, seen)) for client in clients]
+    together.wait()
+    threads = [threading.Thread(target=_client, args=(port, client, *work, seen)) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    results.put(seen)
+    results.put((seen, CLOCK.now()))
 
 
 def measure(port: int, operation: str, clients: int, count: int) -> tuple[float, float, float]:
     """Operations in a second, and the median and 99th percentile of their times, in milliseconds."""
     context = multiprocessing.get_context("spawn")
-    results = context.Queue()
+    together, results = context.Barrier(PROCESSES + 1), context.Queue()
     parts = [list(range(number * 2, clients, PROCESSES * 2)) for number in range(PROCESSES)]
     parts = [[client for first in part for client in (first, first + 1)] for part in parts]
-    processes = [context.Process(target=_process, args=(port, part, operation, count, results)) for part in parts]
+    processes = [context.Process(target=_process, args=(port, part, (operation, count), together, results)) for part in parts]
     for process in processes:
         process.start()
-    times = sorted(each for _ in processes for each in results.get())
+    together.wait()
+    begun = CLOCK.now()
+    parts_seen = [results.get() for _ in processes]
+    times = sorted(each for seen, _ in parts_seen for each in seen)
     for process in processes:
         process.join()
-    rate = clients / statistics.fmean(times)  # each client has one operation under way, always
+    rate = len(times) / (max(end for _, end in parts_seen) - begun)
     return rate, 1000 * times[len(times) // 2], 1000 * times[len(times) * 99 // 100]
 
 
@@ -113,20 +120,29 @@ def _serve(port: Any, end: Any) -> None:
 
 
 def main() -> None:
-    """Prints a table."""
+    """Prints a table; with --write it goes to docs/torch.md as well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--count", type=int, default=100, help="operations of each client")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/torch.md")
     options = parser.parse_args()
-    print(f"{options.clients} clients, {options.count} operations each, {os.cpu_count()} CPUs; raftkv: 3 nodes, 1 endpoint")
-    print(f"{'':6}{'torch /s':>10}{'p50 ms':>9}{'p99 ms':>9}{'raftkv /s':>11}{'p50 ms':>9}{'p99 ms':>9}")
+    lines = [
+        f"{options.clients} clients, {options.count} operations each; {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the beginning.",
+        "",
+        "| | torch, per second | p50 ms | p99 ms | raftkv, per second | p50 ms | p99 ms |",
+        "|---|---|---|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as folder, RaftkvCluster(Path(folder), size=3) as cluster:
         for name in OPERATIONS:
-            row: list[float] = []
+            cells: list[str] = []
             for serve in (own_server, lambda job: endpoint(",".join(cluster.endpoints), job)):
                 with serve(name) as port:
-                    row += measure(port, name, options.clients, options.count)
-            print(f"{name:6}{row[0]:10.0f}{row[1]:9.2f}{row[2]:9.2f}{row[3]:11.0f}{row[4]:9.2f}{row[5]:9.2f}")
+                    rate, median, tail = measure(port, name, options.clients, options.count)
+                    cells += [f"{rate:,.0f}", f"{median:.2f}", f"{tail:.2f}"]
+            lines.append(f"| {LABELS[name]} | {' | '.join(cells)} |")
+    print("\n".join(lines))
+    if options.write:
+        write_section(DOCUMENT, "stores", "\n".join(lines))
 
 
 if __name__ == "__main__":
