@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -101,3 +102,22 @@ def test_command_line_serves_sets_and_shows(cluster: Cluster) -> None:
     assert (code, shown.splitlines()[1]) == (0, "  a    step 0")
     assert raftkv(cluster, "lighthouse", "show", "nobody") == (1, "Error: job nobody has had no quorum\n")
     assert raftkv(cluster, "lighthouse", "serve", "--listen", "here") == (2, "Error: --listen here: it is HOST:PORT\n")
+
+
+async def test_endpoint_asks_in_the_name_of_its_user(tmp_path: Path) -> None:
+    with RaftkvCluster(tmp_path, options={"bcrypt-cost": "4"}) as cluster:
+        async with Client(cluster.endpoints) as root:
+            for role in ("root", "trainer"):
+                await root.role_add(role)
+                await root.user_add(role, "secret")
+                await root.user_grant_role(role, role)
+            await root.role_grant_permission("trainer", "readwrite", "/raftkv/lighthouse/mine/", prefix=True)
+            await root.auth_enable()
+        async with Client(cluster.endpoints, user="trainer", password="secret") as client:
+            async with serve(client, "mine") as mine:
+                assert await asyncio.to_thread(ask, mine.address.removeprefix("http://"), "a") == (1, ["a"])
+            async with serve(client, "yours") as yours:
+                with pytest.raises(grpc.RpcError, match="permission denied"):
+                    await asyncio.to_thread(ask, yours.address.removeprefix("http://"), "a")
+        with pytest.raises(grpc.RpcError, match="user name is empty"):
+            await asyncio.to_thread(ask, cluster.endpoints[0], "a", raftkv_job="mine")
