@@ -6,10 +6,11 @@ a worker hangs   its step has not moved for hang_timeout_ms, or for hang_factor 
 the job hangs    all of its workers do: who is furthest behind is named first, for the others wait for it
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from heapq import nsmallest
 from statistics import median
 
-from raftkv.pace.worker import WorkerPace
+from raftkv.pace.worker import STRAGGLER_SCORE, WorkerPace
 from raftkv.pb.rendezvous import Hang, HeartbeatRequest, HeartbeatResponse, JobSettings, JobSteps
 
 HEARTBEAT_MS = 1000
@@ -32,7 +33,10 @@ class JobPace:
         """Of the world that the workers are in."""
         self.workers: dict[Key, WorkerPace] = {}
         self.median_s = 0.0
-        """Of the workers' own work; as of the last look."""
+        """Of the workers' own work; as of the last look, as what follows."""
+        self.hung: list[WorkerPace] = []
+        """The ones that are furthest behind first."""
+        self._seen = JobSteps()
         self.working_s = 0.0
         self.lost_s = 0.0
         self.failures = 0
@@ -43,7 +47,7 @@ class JobPace:
     def enter(self, token: int) -> None:
         """Another world, or none: the workers of the last one count no more."""
         if token != self.token:
-            self.token, self.workers, self.median_s = token, {}, 0.0
+            self.token, self.workers, self.median_s, self.hung, self._seen = token, {}, 0.0, [], JobSteps()
 
     def pass_time(self, now: float, *, working: bool, lost: bool, restarts: int) -> None:
         """What the time since the last look went to."""
@@ -75,19 +79,38 @@ class JobPace:
         """How often heartbeats are wanted."""
         return max(HEARTBEAT_MS, len(self.workers) // WORKERS_PER_MS)
 
-    def keep(self, working: Callable[[str], bool]) -> None:
-        """Forgets workers of nodes that are done, and looks at the median again."""
-        done = [key for key in self.workers if not working(key[0])]
-        for key in done:
-            del self.workers[key]
-        times = [worker.work_s for worker in self.workers.values() if worker.work_s and not worker.paused]
+    def look(self, settings: JobSettings, now: float, done: Container[str] = ()) -> None:
+        """Forgets workers of nodes that are `done`, and looks at the others: their median, who is slow, who hangs."""
+        if done:
+            self.workers = {key: worker for key, worker in self.workers.items() if key[0] not in done}
+        workers = list(self.workers.values())
+        times = [worker.work_s for worker in workers if worker.work_s and not worker.paused]
         self.median_s = median(times) if times else 0.0
+        self.hung = self._hung(settings, now, workers)
+        steps = [worker.step for worker in workers]
+        step_times = [worker.step_s for worker in workers if worker.step_s]
+        self._seen = JobSteps(
+            workers=len(workers),
+            lowest_step=min(steps, default=0),
+            highest_step=max(steps, default=0),
+            step_seconds=median(step_times) if step_times else 0.0,
+            stragglers=sum(worker.straggles(self.median_s) for worker in workers if self._may_straggle(worker)),
+            hung=len(self.hung),
+        )
 
-    def hung(self, settings: JobSettings, now: float) -> list[WorkerPace]:
-        """Who hangs, the ones that are furthest behind first."""
+    def _may_straggle(self, worker: WorkerPace) -> bool:
+        """Spares nearly all of them the closer look."""
+        slow_s = STRAGGLER_SCORE * worker.work_s
+        return slow_s > self.median_s or slow_s > worker.usual_s
+
+    def _hung(self, settings: JobSettings, now: float, workers: list[WorkerPace]) -> list[WorkerPace]:
         if not settings.hang_timeout_ms and not settings.hang_factor:
             return []
-        hung = [worker for worker in self.workers.values() if now - worker.moved_at > self._patience_s(worker, settings)]
+        soonest_s = MISSED * self.again_ms / 1000
+        if settings.hang_timeout_ms:
+            soonest_s = min(soonest_s, settings.hang_timeout_ms / 1000)
+        still = [worker for worker in workers if now - worker.moved_at > soonest_s]
+        hung = [worker for worker in still if now - worker.moved_at > self._patience_s(worker, settings)]
         return sorted(hung, key=lambda worker: (worker.step, worker.moved_at, worker.node, worker.worker))
 
     def _patience_s(self, worker: WorkerPace, settings: JobSettings) -> float:
@@ -96,29 +119,18 @@ class JobPace:
             limits.append(max(settings.hang_factor * worker.step_s, MISSED * self.again_ms / 1000))
         return min(limits, default=float("inf"))
 
-    def summary(self, name: str, settings: JobSettings, now: float) -> JobSteps:
-        """In short."""
-        workers = self.workers.values()
-        steps = [worker.step for worker in workers]
-        times = [worker.step_s for worker in workers if worker.step_s]
-        return JobSteps(
-            job=name,
-            token=self.token,
-            workers=len(workers),
-            lowest_step=min(steps, default=0),
-            highest_step=max(steps, default=0),
-            step_seconds=median(times) if times else 0.0,
-            stragglers=sum(worker.straggles(self.median_s) for worker in workers),
-            hung=len(self.hung(settings, now)),
-            working_seconds=self.working_s,
-            lost_seconds=self.lost_s,
-            failures=self.failures,
-        )
+    def summary(self, name: str) -> JobSteps:
+        """In short, as of the last look."""
+        steps = JobSteps()
+        steps.CopyFrom(self._seen)
+        steps.job, steps.token = name, self.token
+        steps.working_seconds, steps.lost_seconds, steps.failures = self.working_s, self.lost_s, self.failures
+        return steps
 
-    def report(self, name: str, settings: JobSettings, now: float, *, ranks: Callable[[str], int], limit: int) -> JobSteps:
+    def report(self, name: str, now: float, *, ranks: Callable[[str], int], limit: int) -> JobSteps:
         """With its workers, at most `limit`: those with the lowest scores."""
-        steps = self.summary(name, settings, now)
-        hung = {(worker.node, worker.worker) for worker in self.hung(settings, now)}
+        steps = self.summary(name)
+        hung = {(worker.node, worker.worker) for worker in self.hung}
         per_node = 1 + max((worker for _, worker in self.workers), default=0)
         for worker in self._worst(hung, limit):
             rank = ranks(worker.node) * per_node + worker.worker
@@ -131,7 +143,7 @@ class JobPace:
         if len(workers) <= limit:
             return workers
         median_s = self.median_s
-        return sorted(workers, key=lambda one: ((one.node, one.worker) not in hung, one.score(median_s)))[:limit]
+        return nsmallest(limit, workers, key=lambda one: ((one.node, one.worker) not in hung, one.score(median_s)))
 
     def _add(self, steps: JobSteps, worker: WorkerPace, rank: int, now: float, *, hung: bool) -> None:
         steps.each.add(

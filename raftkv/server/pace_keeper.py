@@ -144,10 +144,9 @@ class PaceKeeper:
         pace.pass_time(now, working=working, lost=not working and job.world is not None, restarts=job.restarts)
         if not pace.workers:
             return
-        pace.keep(job.works)
-        hung = pace.hung(job.settings, now)
-        if hung:
-            hang = hang_of(hung, pace, now)
+        pace.look(job.settings, now, job.succeeded)
+        if pace.hung:
+            hang = hang_of(pace.hung, pace, now)
             known = job.hang
             if known is not None and (known.nodes == hang.nodes or now - self._told_at.get(job.name, 0.0) < AGAIN_S):
                 return
@@ -197,12 +196,12 @@ class PaceKeeper:
                 continue
             pace.enter(job.token)
             if not request.job:
-                response.jobs.append(pace.summary(name, job.settings, now))
+                response.jobs.append(pace.summary(name))
                 continue
             ranks = {} if job.world is None else job.world.ranks
             limit = min(request.limit or SHOWN, MAX_SHOWN)
             response.jobs.append(
-                pace.report(name, job.settings, now, ranks=lambda node, ranks=ranks: ranks.get(node, 0), limit=limit)  # type: ignore[misc] # bound now
+                pace.report(name, now, ranks=lambda node, ranks=ranks: ranks.get(node, 0), limit=limit)  # type: ignore[misc] # bound now
             )
         return response
 

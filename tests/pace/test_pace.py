@@ -22,19 +22,19 @@ def job(works: dict[str, float], *, seconds: int = 20, step_s: float = 1.0) -> J
     for second in range(seconds):
         for node, work_s in works.items():
             pace.hear(beat(node, second, step_s, work_s), float(second))
-        pace.keep(lambda _: True)
+        pace.look(JobSettings(), 0.0)
     return pace
 
 
 def scores(pace: JobPace) -> dict[str, float]:
-    report = pace.report("job", JobSettings(), 20.0, ranks=NODES.index, limit=10)
+    report = pace.report("job", 20.0, ranks=NODES.index, limit=10)
     return {each.node: round(each.score, 2) for each in report.each}
 
 
 def test_who_works_twice_as_long_as_the_others_is_a_straggler_though_all_steps_take_as_long() -> None:
     pace = job({"a": 0.4, "b": 0.4, "c": 0.8, "d": 0.4})
     assert scores(pace) == {"a": 1.0, "b": 1.0, "c": 0.5, "d": 1.0}
-    assert pace.summary("job", JobSettings(), 20.0).stragglers == 1
+    assert pace.summary("job").stragglers == 1
 
 
 def test_who_becomes_slower_than_it_was_is_a_straggler_though_all_become_slower() -> None:
@@ -42,7 +42,7 @@ def test_who_becomes_slower_than_it_was_is_a_straggler_though_all_become_slower(
     for second in range(20, 30):
         for node in NODES:
             pace.hear(beat(node, second, 1.0, 0.8), float(second))
-        pace.keep(lambda _: True)
+        pace.look(JobSettings(), 0.0)
     assert all(score < 0.7 for score in scores(pace).values())
     (one, *_) = pace.workers.values()
     assert one.relative_score(pace.median_s) == 1.0
@@ -51,13 +51,13 @@ def test_who_becomes_slower_than_it_was_is_a_straggler_though_all_become_slower(
 def test_one_slow_step_makes_no_straggler() -> None:
     pace = job(dict.fromkeys(NODES, 0.4))
     pace.hear(beat("a", 20, 1.0, 0.6), 20.0)
-    pace.keep(lambda _: True)
-    assert pace.summary("job", JobSettings(), 20.0).stragglers == 0
+    pace.look(JobSettings(), 0.0)
+    assert pace.summary("job").stragglers == 0
 
 
 def test_scores_mean_nothing_before_a_few_heartbeats() -> None:
     pace = job({"a": 0.4, "b": 4.0}, seconds=1)
-    assert pace.summary("job", JobSettings(), 1.0).stragglers == 0
+    assert pace.summary("job").stragglers == 0
 
 
 def test_new_leader_goes_on_where_the_last_one_ended() -> None:
@@ -68,15 +68,16 @@ def test_new_leader_goes_on_where_the_last_one_ended() -> None:
         request = beat(key[0], 21, 1.0, worker.work_s)
         request.memory.CopyFrom(worker.memory())
         new.hear(request, 100.0)
-    new.keep(lambda _: True)
+    new.look(JobSettings(), 0.0)
     assert {key: round(each.score(new.median_s), 3) for key, each in new.workers.items()} == {
         key: round(each.score(old.median_s), 3) for key, each in old.workers.items()
     }
-    assert new.summary("job", JobSettings(), 100.0).stragglers == 1
+    assert new.summary("job").stragglers == 1
 
 
 def hung(pace: JobPace, now: float, **settings: Any) -> list[str]:
-    return [worker.node for worker in pace.hung(JobSettings(**settings), now)]
+    pace.look(JobSettings(**settings), now)
+    return [worker.node for worker in pace.hung]
 
 
 def test_worker_that_stands_still_for_the_set_time_hangs_also_where_it_sends_heartbeats() -> None:
@@ -113,13 +114,14 @@ def test_pause_is_measured_by_the_set_time_alone() -> None:
 def test_hang_of_all_names_who_is_behind_first() -> None:
     pace = job({"a": 0.4, "b": 0.4}, seconds=10)
     pace.hear(beat("a", 10), 10.0)
-    hang = hang_of(pace.hung(JobSettings(hang_timeout_ms=1000), 60.0), pace, 60.0)
+    pace.look(JobSettings(hang_timeout_ms=1000), 60.0)
+    hang = hang_of(pace.hung, pace, 60.0)
     assert (list(hang.nodes), hang.workers, hang.whole_job, hang.step, hang.still_ms) == (["b", "a"], 2, True, 9, 51_000)
 
 
 def test_workers_of_another_world_and_of_nodes_that_are_done_are_forgotten() -> None:
     pace = job({"a": 0.4, "b": 0.4})
-    pace.keep(lambda node: node == "a")
+    pace.look(JobSettings(), 20.0, {"b"})
     assert list(pace.workers) == [("a", 0)]
     pace.enter(2)
     assert (pace.workers, pace.median_s) == ({}, 0.0)
@@ -139,8 +141,8 @@ def test_report_of_many_shows_the_worst_and_heartbeats_become_rarer() -> None:
     for number in range(10_000):
         for step in range(4):
             pace.hear(beat(str(number), step, 1.0, 0.4 if number % 100 else 0.8), float(step))
-    pace.keep(lambda _: True)
-    report = pace.report("job", JobSettings(), 4.0, ranks=int, limit=100)
+    pace.look(JobSettings(), 0.0)
+    report = pace.report("job", 4.0, ranks=int, limit=100)
     assert (report.workers, report.stragglers, [each.rank for each in report.each]) == (10_000, 100, [*range(0, 10_000, 100)])
     assert pace.again_ms == 5000
 
@@ -162,7 +164,7 @@ def test_worker_of_two_on_a_node_has_its_own_rank() -> None:
     for node in "ab":
         for worker in (0, 1):
             pace.hear(HeartbeatRequest(node=node, worker=worker, workers=2, step=1), 0.0)
-    report = pace.report("job", JobSettings(), 1.0, ranks=NODES.index, limit=10)
+    report = pace.report("job", 1.0, ranks=NODES.index, limit=10)
     assert [(each.node, each.worker, each.rank) for each in report.each] == [("a", 0, 0), ("a", 1, 1), ("b", 0, 2), ("b", 1, 3)]
 
 

@@ -1,11 +1,20 @@
 """Who may change a job while authentication is on: who may write all of its keys."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from raftkv.auth.tokens import Identifier
 from raftkv.errors import PermissionDeniedError
 from raftkv.pb import rendezvous as pb
 from raftkv.pb import rpc
 from raftkv.pb.auth import Permission
+from raftkv.reply import Reply
+from raftkv.rpc.access import Access
+from raftkv.rpc.job_steps import JobStepsService
+from raftkv.rpc.method import Call
+from raftkv.server.replica import Replica
 from tests.auth.making import AuthMachine, grant
 from tests.rendezvous.jobs import JOB, settings
 
@@ -52,3 +61,31 @@ def test_clients_cannot_say_that_a_time_is_over(machine: AuthMachine) -> None:
     said = pb.JobTimeouts(term=3)
     assert isinstance(machine.do(machine.as_("trainer"), rendezvous_timeouts=said).error, PermissionDeniedError)
     assert machine.do(rendezvous_timeouts=said).error is None
+
+
+def service(machine: AuthMachine) -> JobStepsService:
+    """Of a node whose leader knows of two jobs."""
+    known = pb.StepsResponse(jobs=[pb.JobSteps(job=JOB), pb.JobSteps(job="other")])
+
+    def ask(kind: int, body: bytes) -> Reply[bytes]:
+        named = pb.StepsRequest.FromString(body).job
+        reply: Reply[bytes] = Reply()
+        reply.set_result(pb.StepsResponse(jobs=[job for job in known.jobs if named in {"", job.job}]).SerializeToString())
+        return reply
+
+    replica = SimpleNamespace(machine=machine.machine, store=machine.machine.store, ask_leader=ask, fill=lambda _: None)
+    return JobStepsService(cast("Replica", replica), Access(cast("Replica", replica), cast("Identifier", None)))
+
+
+async def test_who_may_change_a_job_may_send_heartbeats_and_who_may_read_it_sees_its_steps(machine: AuthMachine) -> None:
+    steps = service(machine)
+    beat = pb.HeartbeatRequest(job=JOB, node="a", token=1)
+    assert not steps.heartbeat(beat, Call("", author=machine.as_("trainer"))).done()
+    for user in ("reader", "half"):
+        with pytest.raises(PermissionDeniedError):
+            steps.heartbeat(beat, Call("", author=machine.as_(user)))
+    for user, seen in (("trainer", [JOB]), ("reader", [JOB]), ("half", [])):
+        found = await steps.steps(pb.StepsRequest(), Call("", author=machine.as_(user)))
+        assert [job.job for job in found.jobs] == seen
+    with pytest.raises(PermissionDeniedError):
+        await anext(steps.watch(pb.StepsRequest(job="other"), Call("", author=machine.as_("reader"))))
