@@ -198,6 +198,7 @@ class PaceKeeper:
             if not request.job:
                 response.jobs.append(pace.summary(name))
                 continue
+            pace.look(job.settings, now, job.succeeded)
             ranks = {} if job.world is None else job.world.ranks
             limit = min(request.limit or SHOWN, MAX_SHOWN)
             response.jobs.append(
