@@ -40,6 +40,12 @@ def test_a_mutant_that_does_not_fit_is_no_find(monkeypatch: pytest.MonkeyPatch) 
     assert outcome.broken == "log NameError"
 
 
+def test_kept_finds_are_tried_and_nothing_else() -> None:
+    chosen = [mutant("D4"), mutant("D1")]
+    outcomes = asyncio.run(campaign(chosen, Budget(), jobs=2, told=lambda _: None, kept={"D4": FINDS["D4"]}))
+    assert [(outcome.find, outcome.seeds) for outcome in outcomes] == [(FINDS["D4"], 1), (None, 0)]
+
+
 def test_finds_are_of_mutants_that_there_are() -> None:
     assert FINDS.keys() <= {mutant.id for mutant in MUTANTS}
 

@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import median
 
 from raftkv_chaos.mutants.campaign import Find, Outcome
 from raftkv_chaos.mutants.catalogue import GROUPS, IMPOSSIBLE
@@ -15,8 +16,11 @@ BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """A line for each group of the catalogue, and one for all."""
-    lines = ["| group | planted | found | not found | equivalent |", "|---|---|---|---|---|"]
+    """A line for each group of the catalogue, and one for all; after how many seeds they were found, and what all of it cost."""
+    lines = [
+        "| group | planted | found | not found | equivalent | seeds, median | seeds, most | CPU s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for letter, name in GROUPS.items():
         group = [outcome for outcome in outcomes if outcome.mutant.id.startswith(letter)]
         if group:
@@ -28,7 +32,9 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 def _counts(name: str, group: Sequence[Outcome]) -> str:
     found = sum(outcome.find is not None for outcome in group)
     equivalent = sum(outcome.find is None and bool(outcome.mutant.equivalent) for outcome in group)
-    return f"| {name} | {len(group)} | {found} | {len(group) - found - equivalent} | {equivalent} |"
+    tried = [outcome.seeds for outcome in group if outcome.find is not None] or [0]
+    figures = f"{median(tried):.0f} | {max(tried)} | {sum(outcome.seconds for outcome in group):.0f}"
+    return f"| {name} | {len(group)} | {found} | {len(group) - found - equivalent} | {equivalent} | {figures} |"
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
