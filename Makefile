@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: native test-native test-torch test-jax bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
+.PHONY: native test-native test-torch test-jax test-ui bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -45,6 +45,19 @@ fuzz: $(VENV)/.dev  ## bytes and messages from seeds, at both ports and every me
 TORCH_VENV ?= .venv-torch
 test-torch: $(TORCH_VENV)/.done  ## torch's and torchft's own clients, agents and process groups, in an environment of their own: torch is large
 	$(TORCH_VENV)/bin/python -m pytest tests/torch tests/torchft -n 2 --dist loadfile --no-loadscope-reorder
+
+# Debian's Chromium: playwright's own cannot be had everywhere.
+CHROMIUM ?= $(shell command -v chromium || echo /usr/bin/chromium)
+test-ui: $(VENV)/.ui $(CHROMIUM)  ## the dashboard in a real Chromium; pictures of all views in .ui-pictures
+	RAFTKV_BROWSER=$(CHROMIUM) $(BIN)/pytest tests/ui_browser -n 2 --dist loadfile
+
+$(VENV)/.ui: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright==1.65.2
+	touch $@
+
+$(CHROMIUM):
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+	  || { echo "the dashboard is tested in Chromium: install it, or say where it is: make test-ui CHROMIUM=/path"; exit 1; }
 
 JAX_VENV ?= .venv-jax
 test-jax: $(JAX_VENV)/.done  ## processes of JAX that find each other through the cluster, in an environment of their own: jax is large

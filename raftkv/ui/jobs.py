@@ -60,6 +60,8 @@ class JobsView:
         job = self._jobs.get(name)
         if job is None:
             return {"job": None}
+        if steps is not None and job.world is not None:
+            steps["each"] = [{**worker, "node_rank": job.world.ranks.get(worker["node"])} for worker in steps.get("each", [])]
         return {
             "job": {
                 **summary(job),

@@ -34,14 +34,13 @@ class Recent:
         return round(max(0.0, _count(last, name) - _count(first, name)) / (ended - began), 1)
 
     def quantile_ms(self, name: str, share: float) -> float | None:
-        """Of the values that a histogram took in; before there are two samples, of all that it ever did. None: there were none."""
+        """Of the values that a histogram took in; where it took in none, of all that it ever did. None: there were none."""
         if not self._samples:
             return None
         bounds, counts = _histogram(self._samples[-1][1], name)
-        if len(self._samples) > 1:
-            _, before = _histogram(self._samples[0][1], name)
-            counts = [max(0, now - then) for now, then in zip(counts, before, strict=False)]
-        found = quantile(bounds, counts, share)
+        _, before = _histogram(self._samples[0][1], name)
+        recent = [now - then for now, then in zip(counts, before, strict=False)]
+        found = quantile(bounds, recent if any(recent) else counts, share)
         return None if found is None else round(found * 1000, 3)
 
 

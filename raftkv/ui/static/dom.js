@@ -78,6 +78,13 @@ export function facts(rows, kind = "facts") {
   return h("dl", { class: kind }, rows.filter(Boolean).map(([term, value, title]) => h("div", { title }, h("dt", {}, term), h("dd", {}, value ?? NOTHING))));
 }
 
+/** Figures that are read from afar. */
+export function figures(rows) {
+  const list = facts(rows, "figures");
+  for (const figure of list.children) figure.className = "figure";
+  return list;
+}
+
 let announcer = null;
 
 /** Where announcements stand for those who listen instead of looking. */

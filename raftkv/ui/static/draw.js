@@ -21,9 +21,9 @@ export function sparkline() {
 }
 
 /** Ranks as small squares, by state: `states` has a letter for each. One path for each state, however many ranks there are. */
-export function rankGrid(states, columns = 64) {
+export function rankGrid(states, pixels) {
   const cell = states.length > 2048 ? 6 : states.length > 512 ? 10 : 14;
-  const wide = Math.min(Math.max(states.length, 1), Math.floor((columns * 14) / cell));
+  const wide = Math.max(1, Math.min(states.length, Math.floor(pixels / cell)));
   const paths = new Map();
   for (let rank = 0; rank < states.length; rank += 1) {
     const at = `M${(rank % wide) * cell} ${Math.floor(rank / wide) * cell}h${cell - 2}v${cell - 2}h${2 - cell}z`;
@@ -31,25 +31,22 @@ export function rankGrid(states, columns = 64) {
   }
   const high = Math.ceil(states.length / wide) * cell;
   const drawn = [...paths].map(([state, path]) => s("path", { class: state, d: path }));
-  const picture = s("svg", { class: "ranks", viewBox: `0 0 ${columns * 14} ${Math.max(high, cell)}`, "aria-hidden": "true" }, drawn);
-  picture.style.setProperty("max-width", `${columns * 14}px`);
-  return picture;
+  return s("svg", { class: "ranks", width: wide * cell, height: high, viewBox: `0 0 ${wide * cell} ${high}`, "aria-hidden": "true" }, drawn);
 }
 
-const WIDTH = 1000;
 const LEFT = 64;
 const ROW = 20;
 
-/** Rounds as bars over time: open, at work. `now`: seconds since 1970. Rounds without times are left out: they stand in the table. */
-export function timeline(rounds, now, closed) {
+/** Rounds as bars over time: open, at work. `now`: seconds since 1970. `wide`: pixels. Rounds without times are left out: they stand in the table. */
+export function timeline(rounds, now, closed, wide) {
   const timed = rounds.filter((round) => round.opened_at ?? round.formed_at).slice(-12);
   if (!timed.length) return null;
   const began = timed[0].opened_at ?? timed[0].formed_at;
   const ended = closed ? (timed.at(-1).ended_at ?? now) : now;
   const length = Math.max(ended - began, 1);
-  const x = (at) => LEFT + ((Math.min(at, ended) - began) / length) * (WIDTH - LEFT - 8);
+  const x = (at) => LEFT + ((Math.min(at, ended) - began) / length) * (wide - LEFT - 24);
   const high = timed.length * ROW;
-  const marks = ticks(length).map((at) =>
+  const marks = ticks(length, Math.max(2, Math.floor(wide / 110))).map((at) =>
     s("g", {}, s("line", { class: "grid", x1: x(began + at), x2: x(began + at), y1: 0, y2: high + 2 }), s("text", { x: x(began + at), y: high + 16, "text-anchor": "middle" }, at ? span(at) : "0")),
   );
   const bars = timed.map((round, row) => {
@@ -65,11 +62,11 @@ export function timeline(rounds, now, closed) {
       worked && bar(worked, until, round.ended_at ? (round.won ? "good" : "over") : "work"),
     );
   });
-  return s("svg", { class: "timeline", viewBox: `0 0 ${WIDTH} ${high + 20}`, "aria-hidden": "true" }, marks, bars);
+  return s("svg", { class: "timeline", width: wide, height: high + 20, viewBox: `0 0 ${wide} ${high + 20}`, "aria-hidden": "true" }, marks, bars);
 }
 
-function ticks(length) {
+function ticks(length, most) {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400];
-  const step = steps.find((one) => length / one <= 8) ?? Math.ceil(length / 8 / 86400) * 86400;
+  const step = steps.find((one) => length / one <= most) ?? Math.ceil(length / most / 86400) * 86400;
   return Array.from({ length: Math.floor(length / step) + 1 }, (_, at) => at * step);
 }

@@ -1,6 +1,6 @@
 // The cluster: is all well, who leads, how far is each member, how are their disks.
 
-import { announce, card, empty, facts, h, icon, name, setText, tag } from "../dom.js";
+import { announce, card, empty, figures as figuresOf, h, icon, name, setText, tag } from "../dom.js";
 import { sparkline } from "../draw.js";
 import { NOTHING, count, milliseconds, plural, rate, size, span } from "../format.js";
 import { table } from "../table.js";
@@ -62,7 +62,7 @@ export const cluster = {
     const answered = (member, text) => (member.answers || member.term ? text : NOTHING);
 
     const state = h("div", { role: "status", "aria-label": "State of the cluster" });
-    const numbers = h("dl", { class: "figures" });
+    const numbers = h("dl", { class: "figures ten" });
     const members = table({
       caption: "Members of the cluster",
       key: (member) => member.id,
@@ -74,8 +74,8 @@ export const cluster = {
         { title: "Committed", kind: "number", hint: "The last log entry that the member knows to be committed", cell: (one) => answered(one, count(one.committed)) },
         { title: "Applied", kind: "number", hint: "The last log entry that its state holds", cell: (one) => answered(one, count(one.applied)) },
         { title: "Lag", kind: "number", hint: "Entries that are committed somewhere and not applied here", cell: (one) => count(lag(one, picture)) },
-        { title: "Sync median", kind: "number", hint: "Synced writes to disk, in the last ten seconds", cell: (one) => milliseconds(one.answers ? one.now.sync_p50_ms : null) },
-        { title: "Sync p99", kind: "number", hint: "1 in 100 takes longer; the line shows the last minute", sign: () => null, cell: (one) => [milliseconds(one.answers ? one.now.sync_p99_ms : null), line(one).element] },
+        { title: "Sync median", kind: "number", hint: "Synced writes to disk in the last ten seconds; where there were none, since it was started", cell: (one) => milliseconds(one.answers ? one.now.sync_p50_ms : null) },
+        { title: "Sync p99", kind: "number", hint: "1 in 100 takes longer; the line shows how that went while this page was open", sign: () => null, cell: (one) => [milliseconds(one.answers ? one.now.sync_p99_ms : null), line(one).element] },
         { title: "Loop p99", kind: "number", hint: "How late its event loop is", cell: (one) => milliseconds(one.answers ? one.now.lag_p99_ms : null) },
         { title: "Watches", kind: "number", cell: (one) => answered(one, count(one.watches)) },
         { title: "On disk", kind: "number", cell: (one) => answered(one, size(one.size)) },
@@ -98,8 +98,8 @@ export const cluster = {
       columns: [
         { title: "Member", head: true, cell: (one) => one.name || "unnamed" },
         { title: "Id", cell: (one) => one.id, kind: "mono" },
-        { title: "Clients", kind: "wrap", cell: (one) => one.client_urls.join(", ") || NOTHING },
-        { title: "Peers", kind: "wrap", cell: (one) => one.peer_urls.join(", ") },
+        { title: "Clients", cell: (one) => one.client_urls.join(", ") || NOTHING },
+        { title: "Peers", cell: (one) => one.peer_urls.join(", ") },
         { title: "Version", cell: (one) => one.version ?? NOTHING },
         { title: "Clock", kind: "number", hint: "How far it is ahead of the clock of the member that was asked", cell: (one) => clock(one, picture) },
       ],
@@ -109,21 +109,20 @@ export const cluster = {
       state,
       numbers,
       card("Members", { note: membersNote }, members.element),
-      h("div", { class: "columns" }, card("Addresses", {}, where.element), card("Alarms", {}, alarms.element)),
+      h("div", { class: "columns uneven" }, card("Addresses", {}, where.element), card("Alarms", {}, alarms.element)),
     );
 
     return {
       update(answer) {
-        picture = answer;
-        for (const member of picture.members) line(member).add(member.answers ? member.now.sync_p99_ms : 0);
+        picture = { ...answer, members: answer.members.toSorted((one, other) => one.name.localeCompare(other.name, "en", { numeric: true })) };
+        for (const member of picture.members) if (member.answers && member.now.sync_p99_ms !== null) line(member).add(member.now.sync_p99_ms);
         const now = JSON.stringify(picture.findings);
         if (now !== said) {
           state.replaceChildren(verdict(picture.findings));
           if (said !== null && picture.findings.length) announce(`${picture.findings[0].subject}: ${picture.findings[0].text}`);
           said = now;
         }
-        numbers.replaceChildren(...facts(figures(picture), "figures").children);
-        for (const figure of numbers.children) figure.className = "figure";
+        numbers.replaceChildren(...figuresOf(figures(picture)).children);
         setText(membersNote, `${plural(picture.members.filter((one) => !one.learner).length, "voter")}, cluster ${picture.cluster}`);
         members.update(picture.members);
         where.update(picture.members);

@@ -10,7 +10,7 @@ const LARGE_BYTES = 256 * 1024;
 export function editor(changed) {
   const area = h("textarea", { class: "mono", id: "value", spellcheck: "false", autocomplete: "off", rows: "10", oninput: typed });
   const problem = h("p", { class: "small", role: "alert" });
-  const pre = h("pre", { class: "value", tabindex: "0", "aria-label": "Bytes of the value" });
+  const pre = h("pre", { class: "value bytes", tabindex: "0", "aria-label": "Bytes of the value" });
   const text = h("option", { value: "text" }, "Text");
   const mode = h("select", { id: "shown-as", onchange: turn }, text, h("option", { value: "base64" }, "Base64"), h("option", { value: "hex" }, "Bytes (read only)"));
   const label = h("label", { for: "value" }, "Value");
@@ -36,6 +36,7 @@ export function editor(changed) {
     large.hidden = true;
     pre.hidden = shown === "text";
     if (edits) area.value = shown === "text" ? textOf(bytes) : toBase64(bytes);
+    area.rows = Math.min(24, Math.max(5, area.value.split("\n").length + 1, Math.ceil(area.value.length / 76)));
     if (!pre.hidden) setText(pre, bytes.length ? dump(bytes) : "no bytes");
     setText(label, `Value, ${size(bytes.length)}`);
   }

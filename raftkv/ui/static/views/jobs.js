@@ -1,6 +1,6 @@
 // Training jobs: rounds in time, ranks on nodes, how far the workers are, what they wait for, what is saved.
 
-import { announce, card, empty, facts, h, icon, name, setText, tag } from "../dom.js";
+import { announce, card, empty, facts, figures, h, icon, name, setText, tag } from "../dom.js";
 import { rankGrid, timeline } from "../draw.js";
 import { NOTHING, count, moment, plural, span } from "../format.js";
 import { finder, pager, table } from "../table.js";
@@ -77,7 +77,7 @@ export const job = {
   heading: (parameters) => parameters.name ?? "Job",
 
   open(content, parameters) {
-    const head = h("div", { class: "view" });
+    const head = h("div", { class: "stack" });
     const time = roundsCard();
     const who = ranksCard(parameters.name, (offset) => running.again({ name: parameters.name, offset, limit: PAGE }));
     const steps = stepsCard();
@@ -107,7 +107,7 @@ export const job = {
 };
 
 function headOf(found) {
-  const figures = facts(
+  const shown = figures(
     [
       ["State", phase(found)],
       ["Round", count(found.round)],
@@ -117,10 +117,8 @@ function headOf(found) {
       ["Last checkpoint", found.last_checkpoint === null ? "none" : count(found.last_checkpoint)],
       ["Fencing token", found.token ? count(found.token) : NOTHING],
     ],
-    "figures",
   );
-  for (const figure of figures.children) figure.className = "figure";
-  return [figures, preemption(found), why(found)].filter(Boolean);
+  return [shown, preemption(found), why(found)].filter(Boolean);
 }
 
 function preemption({ preemption: notice }) {
@@ -174,7 +172,7 @@ function roundsCard() {
       now = Date.now() / 1000;
       const last = found.rounds.at(-1)?.round;
       const rounds = found.rounds.map((round) => ({ ...round, current: round.round === last && found.phase !== "closed", won: round.round === last && found.outcome === "succeeded" }));
-      const drawn = timeline(rounds, now, found.phase === "closed");
+      const drawn = timeline(rounds, now, found.phase === "closed", picture.clientWidth - 32);
       picture.replaceChildren(drawn ?? h("p", { class: "muted" }, "This node has not seen a round begin or end since it was started; the log knows no times."));
       legend.hidden = !drawn;
       rows.update(rounds.toReversed());
@@ -208,10 +206,11 @@ function ranksCard(job, turn) {
     element,
     update(found) {
       const states = shaded(found);
-      if (states !== drawn) grid.replaceChildren(rankGrid(states));
-      drawn = states;
+      const wide = grid.clientWidth;
+      if (states + wide !== drawn) grid.replaceChildren(rankGrid(states, wide));
+      drawn = states + wide;
       legend.hidden = !states;
-      setText(words, states ? tally(found.states) : "");
+      setText(words, states ? tally(found) : "");
       words.parentElement.hidden = !states;
       rows.update(found.ranks);
       pages.update(found.offset, found.states.length);
@@ -222,19 +221,20 @@ function ranksCard(job, turn) {
 /** The states of the ranks, with those whose workers are slow or hang told apart. */
 function shaded(found) {
   const letters = [...found.states];
-  const places = new Map(found.ranks.map((rank) => [rank.node, rank.rank]));
   for (const worker of found.steps?.each ?? []) {
-    const rank = places.get(worker.node) ?? worker.node_rank;
-    if (rank === undefined || letters[rank] !== "w") continue;
+    const rank = worker.node_rank;
+    if (letters[rank] !== "w" && letters[rank] !== "s") continue;
     if (worker.hung) letters[rank] = "h";
     else if (worker.straggler) letters[rank] = "s";
   }
   return letters.join("");
 }
 
-function tally(states) {
+function tally({ states, steps }) {
   const counts = Object.entries(STATES).map(([letter, [words]]) => [[...states].filter((one) => one === letter).length, words]);
-  return counts.filter(([number]) => number).map(([number, words]) => `${plural(number, "rank")} ${words}`).join(", ");
+  const ranks = counts.filter(([number]) => number).map(([number, words]) => `${plural(number, "rank")} ${words}`);
+  const workers = [[steps?.stragglers, "slow"], [steps?.hung, "hung"]].filter(([number]) => number).map(([number, words]) => `${plural(number, "worker")} ${words}`);
+  return [...ranks, ...workers].join(", ");
 }
 
 function stepsCard() {
@@ -260,7 +260,7 @@ function stepsCard() {
     update({ steps }) {
       const workers = [...(steps?.each ?? [])].sort((one, other) => Number(other.hung ?? 0) - Number(one.hung ?? 0) || (one.score ?? 0) - (other.score ?? 0));
       rows.update(workers.slice(0, 100));
-      setText(note, steps ? `steps ${count(Number(steps.lowest_step ?? 0))} to ${count(Number(steps.highest_step ?? 0))}, ${plural(steps.workers ?? 0, "worker")}, ${count(steps.stragglers ?? 0)} slow, ${count(steps.hung ?? 0)} hung` : "");
+      setText(note, steps?.workers ? `steps ${count(Number(steps.lowest_step ?? 0))} to ${count(Number(steps.highest_step ?? 0))}, ${plural(steps.workers ?? 0, "worker")}, ${count(steps.stragglers ?? 0)} slow, ${count(steps.hung ?? 0)} hung` : "");
     },
   };
 }

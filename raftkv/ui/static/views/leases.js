@@ -1,7 +1,7 @@
 // Leases: how long each has left, and which keys go with it.
 
 import { fromBase64, show, toUrl } from "../bytes.js";
-import { card, empty, facts, h, setText } from "../dom.js";
+import { card, empty, figures, h, setText } from "../dom.js";
 import { NOTHING, count, plural, span } from "../format.js";
 import { finder, pager, table } from "../table.js";
 
@@ -101,9 +101,8 @@ export const lease = {
           pages.update(0, 0);
           return;
         }
-        const figures = facts([["Time left", left(found)], ["Granted for", span(found.ttl)], ["Keys", count(found.keys)], ["As a number", h("span", { class: "mono small" }, found.number)]], "figures");
-        for (const figure of figures.children) figure.className = "figure";
-        about.replaceChildren(figures);
+        const shown = figures([["Time left", left(found)], ["Granted for", span(found.ttl)], ["Keys", count(found.keys)], ["As a number", h("span", { class: "mono small" }, found.number)]]);
+        about.replaceChildren(shown);
         rows.update(found.shown.map((key) => ({ key })));
         pages.update(offset, found.keys);
       },

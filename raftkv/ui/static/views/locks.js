@@ -1,7 +1,7 @@
 // Locks, elections, semaphores: who holds, under which fencing token, who waits.
 
 import { fromBase64, isPlain, show, textOf, toUrl } from "../bytes.js";
-import { card, empty, facts, h, name, setText, tag } from "../dom.js";
+import { card, empty, figures, h, name, setText, tag } from "../dom.js";
 import { NOTHING, count, plural, span } from "../format.js";
 import { finder, pager, table } from "../table.js";
 import { leaseLink } from "./leases.js";
@@ -97,9 +97,8 @@ export const lock = {
           about.replaceChildren(h("p", { class: "notice info" }, "Nobody holds it and nobody waits."));
           return;
         }
-        const figures = facts([["Kind", line.kind], ["Held by", plural(line.held, "client")], ["Fencing token", count(line.holder?.token)], ["Waiting", count(line.waiting)]], "figures");
-        for (const figure of figures.children) figure.className = "figure";
-        about.replaceChildren(figures);
+        const shown = figures([["Kind", line.kind], ["Held by", plural(line.held, "client")], ["Fencing token", count(line.holder?.token)], ["Waiting", count(line.waiting)]]);
+        about.replaceChildren(shown);
         setText(note, line.size > places.length ? `the first ${count(places.length)} of ${count(line.size)}` : plural(line.size, "place"));
       },
     };
