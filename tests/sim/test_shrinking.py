@@ -1,15 +1,23 @@
 """Failing cases are made smaller, written down and lived through again."""
 
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from raftkv_chaos.faults import Crash
 from raftkv_chaos.schedule import Schedule
-from raftkv_chaos.sim.campaign import ExecutorError, make_executor
+from raftkv_chaos.sim.calendar import BEGAN, simulated_calendar
+from raftkv_chaos.sim.campaign import ExecutorError, live_through, make_executor
 from raftkv_chaos.sim.case import Case
 from raftkv_chaos.sim.command import sim
+from raftkv_chaos.sim.loop import VirtualLoop
 from raftkv_chaos.sim.report import write_report
 from raftkv_chaos.sim.run import OK, VIOLATION, Result
 from raftkv_chaos.sim.shrinking import Shrinker
@@ -78,6 +86,49 @@ def test_runs_without_traffic_settle_nothing(tmp_path: Path) -> None:
 )
 def test_options_that_cannot_be_are_refused(options: list[str]) -> None:
     assert CliRunner().invoke(sim, options).exit_code == 2
+
+
+def test_seeds_are_the_same_on_any_executor_even_in_threads_of_one_process() -> None:
+    cases = [Case(seed, duration_s=1.5) for seed in (3, 5, 7)]
+    with make_executor("concurrent.futures:ThreadPoolExecutor", 1) as executor:
+        found = {case.seed: result.trace for case, result in live_through(cases, executor, 2)}
+    assert found == {case.seed: case.run().trace for case in cases}
+    options = ["--seeds", "3..5", "--time", "1", "--executor", "concurrent.futures:ThreadPoolExecutor"]
+    told = CliRunner().invoke(sim, options)
+    assert told.exit_code == 0
+    assert "2/2 seeds, 0 failed" in told.output
+
+
+def test_dask_is_asked_for_its_executor_and_missed_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    dialled: list[str] = []
+
+    class Client:
+        def __init__(self, address: str, *, timeout: float) -> None:
+            assert timeout
+            dialled.append(address)
+
+        def get_executor(self) -> ThreadPoolExecutor:
+            return ThreadPoolExecutor(1)
+
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Client))
+    with make_executor("dask://scheduler:8786", 1):
+        assert dialled == ["tcp://scheduler:8786"]
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    told = CliRunner().invoke(sim, ["--seeds", "1..3", "--executor", "dask://scheduler:8786"])
+    assert told.exit_code == 2
+    assert "pip install 'raftkv[dask]'" in told.output
+
+
+def test_a_simulation_leaves_other_threads_their_time() -> None:
+    seen: list[bool] = []
+    real, loop = time.time_ns, VirtualLoop()
+    with closing(loop), simulated_calendar(loop):
+        assert time.time_ns() == int(BEGAN * 1e9)
+        other = Thread(target=lambda: seen.append(time.time_ns() != int(BEGAN * 1e9)))
+        other.start()
+        other.join()
+    assert seen == [True]
+    assert time.time_ns is real
 
 
 def test_any_executor_will_do() -> None:

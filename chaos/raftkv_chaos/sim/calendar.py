@@ -1,15 +1,16 @@
 """The calendar and the clock of whoever looks at them past `raftkv.clock`: also they are simulated.
 
 Nothing in a node should look there. If something does, it gets the time of the machine whose step it is, jumps included, and a
-seed still replays.
+seed still replays. Other threads of the process keep the real time: a worker of an executor has some.
 """
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from raftkv_chaos.sim.machine_time import current
+from raftkv_chaos.sim.machine_time import current, forget_current
 
 BEGAN = 1_750_000_000.0
 """The date at which every simulation begins, in seconds since 1970."""
@@ -17,7 +18,7 @@ BEGAN = 1_750_000_000.0
 
 @contextmanager
 def simulated_calendar(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Within the block this process knows simulated time alone."""
+    """Within the block this thread knows simulated time alone. One thread of a process at a time may be in it."""
     names = ("time", "monotonic", "time_ns", "monotonic_ns")
     real = {name: getattr(time, name) for name in names}
 
@@ -35,8 +36,14 @@ def simulated_calendar(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         "time_ns": lambda: int(calendar() * 1e9),
         "monotonic_ns": lambda: int(monotonic() * 1e9),
     }
+    forget_current()
+    own = threading.get_ident()
+
+    def look(simulated: Callable[[], float], real: Callable[[], float]) -> Callable[[], float]:
+        return lambda: simulated() if threading.get_ident() == own else real()
+
     for name in names:
-        setattr(time, name, simulated[name])
+        setattr(time, name, look(simulated[name], real[name]))
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ Exit codes: 0 every seed is as it should be, 1 one is not, 2 nobody knows: nothi
 
 import sys
 from collections import Counter
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import click
@@ -119,15 +120,15 @@ def sim(  # noqa: PLR0917  (click passes them by name)
         raise click.BadParameter(str(error), param_hint="--executor") from error
     failing: list[tuple[Case, Result]] = []
     results = ((case, case.run()) for case in cases) if pool is None else live_through(cases, pool, jobs)
-    for case, result in results:
-        progress.count(result)
-        if result.verdict == VIOLATION:
-            click.echo(str(result)[:TEXT_LENGTH])
-            failing.append((case, result))
-            if len(failing) >= failures:
-                break
-    if pool is not None:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(results), nullcontext() if pool is None else pool:
+        for case, result in results:
+            progress.count(result)
+            if result.verdict == VIOLATION:
+                click.echo(str(result)[:TEXT_LENGTH])
+                failing.append((case, result))
+                if len(failing) >= failures:
+                    results.close()
+                    break
     progress.end()
     for case, result in failing:
         _explain(case, result, folder / f"chaos-sim-{case.seed}", shrink=shrink)

@@ -51,9 +51,17 @@ class Judgement:
 
 
 def judge(
-    events: Sequence[Event], lists: Sequence[Event], fenced: Sequence[Event], invariants: Invariants, *, drift: float
+    events: Sequence[Event],
+    lists: Sequence[Event],
+    fenced: Sequence[Event],
+    invariants: Invariants,
+    *,
+    drift: float,
+    ahead_s: float,
 ) -> Judgement:
-    """Checks everything. `drift`: by how much the fastest clock was wrong: leases are promised by the nodes' clocks."""
+    """Checks everything. `drift`, `ahead_s`: by how much the fastest clock was wrong, in rate and for a moment; leases are promised
+    by the nodes' clocks.
+    """
     log = Log()
     entries = [invariants.committed[index] for index in sorted(invariants.committed)]
     replay = Replay(log.read(entries))
@@ -65,7 +73,7 @@ def judge(
         Event("receive", CLUSTER, "lease", (("id", lease),), time=invariants.committed_at[index])
         for index, lease in log.expired
     ]
-    leased = [_slower(operation, drift) for operation in history.operations]
+    leased = [_slower(operation, drift, ahead_s) for operation in history.operations]
     locks = [_with_create(operation, replay) for operation in history.operations]
     locks += pair(replace(event, value=freeze(event.value)) for event in fenced).operations
     listed = pair(replace(event, value=freeze(event.value)) for event in lists)
@@ -98,13 +106,17 @@ def _timeless(operation: Operation) -> Operation:
     return replace(operation, outcome=tuple(each for each in operation.outcome if each[0] != "ttl"))
 
 
-def _slower(operation: Operation, drift: float) -> Operation:
+def _slower(operation: Operation, drift: float, ahead_s: float) -> Operation:
     """A lease's time by the clock of a node that is as fast as they get."""
-    if not drift or operation.f not in {"lease_grant", "lease_keepalive"} or not isinstance(operation.outcome, tuple):
+    if (
+        not (drift or ahead_s)
+        or operation.f not in {"lease_grant", "lease_keepalive"}
+        or not isinstance(operation.outcome, tuple)
+    ):
         return operation
     told = dict(operation.outcome)
     if "ttl" in told:
-        told["ttl"] = told["ttl"] / (1 + drift)
+        told["ttl"] = max(0.001, told["ttl"] / (1 + drift) - ahead_s) if told["ttl"] > 0 else told["ttl"]
     return replace(operation, outcome=freeze(told))
 
 

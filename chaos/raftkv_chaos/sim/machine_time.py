@@ -73,15 +73,16 @@ class MachineTime:
         self._began = loop.time()
         self._base = self._began
         self._look_s = jitter_s
-        self._spent = 0.0
+        self.spent_s = 0.0
+        """What looking at the clock has cost within this step: by so much the clock is ahead of everybody's time."""
         self._last = 0.0
 
     # --- the clock -----------------------------------------------------------------------------------------------
 
     def time(self) -> float:
         """The event loop's time, which only timers are set by."""
-        self._spent += self._look_s
-        self._last = max(self._last, self._base + (self._loop.time() - self._began) * self._rate + self._spent)
+        self.spent_s += self._look_s
+        self._last = max(self._last, self._base + (self._loop.time() - self._began) * self._rate + self.spent_s)
         return self._last
 
     def now(self) -> float:
@@ -96,7 +97,7 @@ class MachineTime:
 
     def begin_step(self) -> None:
         """What looking at the clock has cost is over."""
-        self._spent = 0.0
+        self.spent_s = 0.0
         _current[0] = self
 
     # --- the loop ------------------------------------------------------------------------------------------------
@@ -137,6 +138,11 @@ class MachineTime:
 
 
 _current: list[MachineTime | None] = [None]
+
+
+def forget_current() -> None:
+    """A simulation begins: nobody has made a step."""
+    _current[0] = None
 
 
 def current() -> MachineTime | None:

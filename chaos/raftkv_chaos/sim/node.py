@@ -106,6 +106,8 @@ class Surroundings:
         self.sent = sending
         self.ended = ended
         self.reached = reached
+        self.ahead_s = 0.0
+        """By how much any clock was ahead, at most, because looking at it took time."""
 
 
 class Life:
@@ -194,6 +196,7 @@ class Life:
 
     def _stepped(self) -> None:
         if not self.over:
+            self._around.ahead_s = max(self._around.ahead_s, self.time.spent_s)
             self._around.stepped(self)
 
     def _replica_failed(self, failed: "asyncio.Future[None]") -> None:

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import logging
 import random
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ LEAST_TRAFFIC = 25
 """Acknowledged operations without which a run says nothing."""
 WINDS_DOWN_S = 3.0
 """What clients get to end what they are doing, and watchers to be told."""
+
+_one_at_a_time = threading.Lock()
+"""Of the threads of a process: what a simulation changes for its time is the process's."""
 
 ROUNDS = 5
 """Of cancelling what is left."""
@@ -95,7 +99,13 @@ def run_seed(
         setup = replace(setup, schedule=schedule)
     run = _Run(seed, setup, clients)
     loop = VirtualLoop()
-    with _quiet(), _uncollected(), simulated_calendar(loop), asyncio.Runner(loop_factory=lambda: loop) as runner:
+    with (
+        _one_at_a_time,
+        _quiet(),
+        _uncollected(),
+        simulated_calendar(loop),
+        asyncio.Runner(loop_factory=lambda: loop) as runner,
+    ):
         runner.run(run.live())
     return run.result(keep=keep, checkers=checkers)
 
@@ -274,6 +284,7 @@ class _Run:
             self._fenced.events,
             self._cluster.invariants,
             drift=2 * drift,
+            ahead_s=self._cluster.around.ahead_s,
         )
 
     def _log(self) -> list[tuple[str, dict[str, Any]]]:
