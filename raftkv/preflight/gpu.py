@@ -7,21 +7,18 @@ from dataclasses import dataclass
 
 from raftkv.preflight.check import DEFAULT_TIMEOUT_S, Finding
 
-FIELDS = (
-    "index",
-    "name",
-    "temperature.gpu",
-    "ecc.errors.uncorrected.volatile.total",
-    "retired_pages.pending",
-    "remapped_rows.pending",
-    "remapped_rows.failure",
-)
-COUNTED = {
-    "ecc.errors.uncorrected.volatile.total": "uncorrected memory errors",
-    "remapped_rows.failure": "memory rows that could not be remapped",
+ERRORS = "ecc.errors.uncorrected.volatile.total"
+FIELDS = ("index", "name", "temperature.gpu", ERRORS)
+"""Every driver knows these."""
+NEWER_FIELDS = ("retired_pages.pending", "remapped_rows.pending", "remapped_rows.failure")
+UNKNOWN_FIELD = "is not a valid field"
+"""What a driver says that is older than a field."""
+FLAGGED = {
+    "retired_pages.pending": "bad memory pages wait for a reset",
+    "remapped_rows.pending": "bad memory rows wait for a reset",
+    "remapped_rows.failure": "bad memory rows could not be remapped",
 }
-"""Fields that are to be 0, in words."""
-NEEDS_RESET = {"retired_pages.pending", "remapped_rows.pending"}
+"""Fields that are to be No, or 0, in words."""
 MAX_CELSIUS = 90
 
 
@@ -40,7 +37,14 @@ class GpuCheck:
 
     def look(self) -> Finding:
         """Asks nvidia-smi."""
-        question = [*self.command, f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
+        found = self._ask((*FIELDS, *NEWER_FIELDS))
+        if isinstance(found, Finding) and UNKNOWN_FIELD in found.text:
+            found = self._ask(FIELDS)
+        return found if isinstance(found, Finding) else self._judge(found, "no GPU")
+
+    def _ask(self, fields: Sequence[str]) -> list[dict[str, str]] | Finding:
+        """What there is, or what is wrong."""
+        question = [*self.command, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
         try:
             done = subprocess.run(question, capture_output=True, text=True, timeout=self.timeout_s, check=False)  # noqa: S603 (fixed words)
         except FileNotFoundError:
@@ -52,9 +56,9 @@ class GpuCheck:
         if done.returncode:
             return self._bad(f"nvidia-smi: {(done.stdout + done.stderr).strip()[:500]}")
         rows = [row for row in csv.reader(done.stdout.splitlines(), skipinitialspace=True) if row]
-        if any(len(row) != len(FIELDS) for row in rows):
+        if any(len(row) != len(fields) for row in rows):
             return self._bad(f"nvidia-smi said something else than was asked: {done.stdout[:200]!r}")
-        return self._judge([dict(zip(FIELDS, row, strict=True)) for row in rows], "no GPU")
+        return [dict(zip(fields, row, strict=True)) for row in rows]
 
     def _judge(self, gpus: list[dict[str, str]], nothing: str) -> Finding:
         if len(gpus) < self.count:
@@ -66,11 +70,12 @@ class GpuCheck:
 
     def _problems(self, gpu: dict[str, str]) -> Iterator[str]:
         """What is `[N/A]`, as on cards without ECC, is no problem."""
-        for field, words in COUNTED.items():
-            if gpu[field].isdecimal() and int(gpu[field]):
-                yield f"{gpu[field]} {words}"
-        if any(gpu[field] in {"Yes", "1"} for field in NEEDS_RESET):
-            yield "bad memory waits for a reset"
+        if gpu[ERRORS].isdecimal() and int(gpu[ERRORS]):
+            yield f"{gpu[ERRORS]} uncorrected memory errors"
+        for field, words in FLAGGED.items():
+            value = gpu.get(field, "")
+            if value == "Yes" or (value.isdecimal() and int(value)):
+                yield words
         if gpu["temperature.gpu"].isdecimal() and int(gpu["temperature.gpu"]) > self.max_celsius:
             yield f"{gpu['temperature.gpu']} °C"
 

@@ -46,7 +46,7 @@ def test_gpus_that_answer_and_have_no_errors_pass(tmp_path: Path) -> None:
         (
             GOOD.replace("No, 0", "Yes, 1"),
             0,
-            "GPU 0: 1 memory rows that could not be remapped; GPU 0: bad memory waits for a reset",
+            "GPU 0: bad memory rows wait for a reset; GPU 0: bad memory rows could not be remapped",
         ),
         (GOOD.replace("41", "97"), 0, "GPU 0: 97 °C"),
         (
@@ -60,6 +60,19 @@ def test_gpus_that_answer_and_have_no_errors_pass(tmp_path: Path) -> None:
 def test_gpus_with_errors_do_not_pass_and_say_which(tmp_path: Path, output: str, status: int, text: str) -> None:
     found = nvidia_smi(tmp_path, output, status).look()
     assert (found.passed, found.text) == (False, text)
+
+
+def test_driver_that_knows_fewer_fields_is_asked_for_fewer(tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(
+        """#!/bin/sh
+        case "$1" in *remapped*) echo 'Field "remapped_rows.pending" is not a valid field to query.'; exit 2;; esac
+        echo '0, Tesla K80, 41, 7'
+        """
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    found = GpuCheck(1, command=[str(program)]).look()
+    assert (found.passed, found.text) == (False, "GPU 0: 7 uncorrected memory errors")
 
 
 def test_gpus_must_be_as_many_as_are_needed() -> None:
