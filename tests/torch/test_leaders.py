@@ -1,7 +1,9 @@
 """Jobs of torchrun while leaders of the cluster are killed -9."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 from torch.distributed.elastic.rendezvous import RendezvousInfo, RendezvousParameters
 
@@ -36,6 +38,7 @@ def test_job_does_not_notice_that_three_leaders_die(cluster: Cluster, endpoints:
         assert len(job.checkpoints()) == 30
 
 
+@patch.dict(os.environ)  # agents leave word for their workers there
 def test_sixty_four_agents_form_a_round_while_the_leader_dies(cluster: Cluster, endpoints: str) -> None:
     made = [_handler(endpoints, number) for number in range(CROWD)]
     with ThreadPoolExecutor(CROWD) as threads:

@@ -11,7 +11,7 @@ from tests.torch.agents import kill_leader
 from tests.torch.endpoint import endpoint
 
 CLIENTS = 4
-ROUNDS = 150
+ROUNDS = 75
 TIMEOUT = timedelta(seconds=60)
 
 
