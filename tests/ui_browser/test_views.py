@@ -39,7 +39,7 @@ def test_every_view_shows_what_there_is(open_page: OpenPage, furnished: RaftkvCl
 def row(page: Page, table: str, name: str) -> list[str]:
     """The cells of a row, by the text of its heading."""
     found = page.get_by_role("table", name=table).get_by_role("row").filter(has=page.get_by_role("rowheader", name=name))
-    return found.first.locator("th, td").all_inner_texts()
+    return list(found.first.locator("th, td").all_inner_texts())
 
 
 def test_members_are_told_with_their_indexes_and_sync_times(open_page: OpenPage, furnished: RaftkvCluster) -> None:

@@ -9,7 +9,7 @@ import { keyPanel } from "./key.js";
 import { keyLink } from "./leases.js";
 import { reveal, tree } from "./tree.js";
 
-const REFRESH_MS = 2000;
+const REFRESH_MS = 1000;
 const KEPT = 200;
 
 function crumbs(prefix, go) {
@@ -32,12 +32,12 @@ export const keys = {
     if (key) reveal(key, prefix);
 
     const refusal = h("div", { role: "alert" });
-    const branches = tree(prefix, { choose, chosen: () => (key ? toUrl(key) : null), refused });
+    const branches = tree(prefix, { choose, chosen: () => (key ? toUrl(key) : null), refused, loaded: showTotal });
     const nothing = empty("keys", "No keys here", "Nothing begins with this prefix. A key appears as soon as somebody writes it.");
     nothing.hidden = true;
     const total = h("span", { class: "note" });
     const goTo = h("input", { type: "text", class: "mono", id: "go-to", placeholder: "jobs/", spellcheck: "false", autocomplete: "off" });
-    const form = h("form", { class: "field", onsubmit: jump }, h("label", { for: "go-to" }, "Go to a prefix"), h("div", { class: "buttons" }, h("div", { class: "find" }, goTo), h("button", { class: "button", type: "submit" }, "Go")));
+    const form = h("form", { class: "field", onsubmit: jump }, h("label", { for: "go-to" }, "Go to a prefix"), h("div", { class: "go" }, goTo, h("button", { class: "button", type: "submit" }, "Go")));
     const fresh = h("button", { class: "button", type: "button", onclick: () => showPanel(null, true) }, "New key");
     const place = h("div", {});
     const log = changes(prefix);
@@ -94,25 +94,21 @@ export const keys = {
     async function refresh() {
       timer = 0;
       await branches.refresh();
-      showTotal();
     }
 
-    function showTotal() {
-      const here = branches.count();
+    function showTotal({ count: here, revision: at }) {
+      revision = at;
+      refusal.replaceChildren();
       setText(total, plural(here, "key"));
-      nothing.hidden = here > 0 || refusal.childElementCount > 0;
+      nothing.hidden = here > 0;
     }
 
     return {
       topic: "session",
       parameters: {},
-      update: () => showTotal(),
+      update() {},
       pulse(pulse) {
-        showTotal();
-        if (pulse.revision === revision || timer) return;
-        const first = revision === 0;
-        revision = pulse.revision;
-        if (!first) timer = setTimeout(refresh, REFRESH_MS / 2);
+        if (revision && pulse.revision > revision && !timer) timer = setTimeout(refresh, REFRESH_MS);
       },
       close() {
         clearTimeout(timer);

@@ -14,18 +14,18 @@ export function reveal(key, root) {
   for (let at = root.length; at < key.length; at += 1) if (key[at] === 47) opened.add(toUrl(key.subarray(0, at + 1)));
 }
 
-/** A tree below a prefix. `choose(bytes)` is called with the key that somebody wants to see. */
-export function tree(prefix, { choose, chosen, refused }) {
-  const root = folder(prefix, { choose, chosen, refused });
+/** A tree below a prefix. `choose(bytes)` is called with the key that somebody wants to see, `loaded(answer)` with what came. */
+export function tree(prefix, { choose, chosen, refused, loaded }) {
+  const root = folder(prefix, { choose, chosen, refused }, loaded);
   root.load();
-  return { element: root.list, refresh: root.refresh, mark: root.mark, count: () => root.total };
+  return { element: root.list, refresh: root.refresh, mark: root.mark };
 }
 
-function folder(prefix, hooks) {
+function folder(prefix, hooks, loaded = () => {}) {
   const list = h("ul", {});
   const more = h("li", {}, h("button", { class: "button quiet", type: "button", onclick: () => load() }, "Show more"));
   const known = new Map();
-  const self = { list, load, refresh, mark, total: 0 };
+  const self = { list, load, refresh, mark };
   let rows = [];
   let busy = false;
   let left = false;
@@ -72,7 +72,6 @@ function folder(prefix, hooks) {
 
   function take(answer) {
     left = answer.more;
-    self.total = answer.count;
     const present = new Set(rows.map((row) => row.key));
     for (const [key, child] of known) {
       if (present.has(key)) continue;
@@ -86,6 +85,7 @@ function folder(prefix, hooks) {
     });
     if (left) list.append(more);
     else more.remove();
+    loaded(answer);
   }
 
   function add(row) {
