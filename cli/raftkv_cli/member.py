@@ -51,19 +51,29 @@ def member_list(session: Session, /) -> None:
     examples="""
     raftkv member add d --peer-urls=http://10.0.0.4:2380
     raftkv member add d --peer-urls=http://10.0.0.4:2380 --learner
+    raftkv member add d --peer-urls=http://10.0.0.4:2380 --wait
     """,
 )
 @click.argument("name")
 @_PEER_URLS
 @click.option("--learner", is_flag=True, help="It only learns, until it is promoted.")
+@click.option("--wait", is_flag=True, help="Wait until it has what the others have, and show how far it is.")
+@click.option("--wait-timeout", type=DURATION, default="10m", show_default=True, help="How long to wait.")
 @with_session
-def member_add(session: Session, /, *, name: str, peer_urls: str, learner: bool) -> None:
+def member_add(session: Session, /, *, name: str, peer_urls: str, learner: bool, wait: bool, wait_timeout: float) -> None:
     """Add a member to the cluster.
 
     Then start it, with an empty data directory and the settings that are printed.
     """
     urls = peer_urls.split(",")
-    session.show(Added(name, session.call(lambda client: client.member_add(urls, learner=learner))))
+    answer = session.call(lambda client: client.member_add(urls, learner=learner))
+    session.show(Added(name, answer))
+    if wait:
+        import asyncio  # noqa: PLC0415 - beside the next one
+
+        from raftkv_cli.joining import wait_until_joined  # noqa: PLC0415 - it takes a while to load
+
+        asyncio.run(wait_until_joined(session, answer.member.ID, wait_timeout))
 
 
 @member.command(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from raftkv.metrics.samples import buckets, by_member
+from raftkv.metrics.samples import buckets, by_member, histogram_metric
 from raftkv.metrics.sources import Sources
 
 
@@ -66,3 +66,9 @@ def _snapshots(sources: Sources) -> Iterator[Metric]:
     yield by_member("etcd_network_snapshot_receive_success", "Snapshots installed.", "From", incoming.received, others)
     yield by_member("etcd_network_snapshot_receive_failures", "Not installed.", "From", incoming.failed, others)
     yield GaugeMetricFamily("etcd_server_snapshot_apply_in_progress_total", "Being installed.", int(incoming.installing))
+    took = sources.replica.measured.snapshot_s
+    yield histogram_metric("etcd_snap_db_save_total_duration_seconds", "Snapshots of others, until installed.", took)
+    transfer = incoming.transfer
+    received, about = (transfer.bytes, transfer.about_bytes) if transfer is not None else (0, 0)
+    yield GaugeMetricFamily("raftkv_snapshot_received_bytes", "Of the snapshot that is on its way here.", received)
+    yield GaugeMetricFamily("raftkv_snapshot_about_bytes", "What it may be in the end; 0: there is none.", about)

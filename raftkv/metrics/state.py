@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from raftkv.metrics.samples import histogram_metric, in_milliseconds
 from raftkv.metrics.sources import Sources
 from raftkv.pb.rpc import CORRUPT, NOSPACE, AlarmType
 
@@ -14,6 +15,7 @@ def state_samples(sources: Sources) -> Iterator[Metric]:
     yield from _operations(sources)
     yield from _watches(sources)
     yield from _leases(sources)
+    yield from _compactions(sources)
     yield from _alarms(sources)
     yield GaugeMetricFamily("etcd_debugging_auth_revision", "Of users and roles.", sources.replica.machine.auth.revision)
 
@@ -52,7 +54,16 @@ def _leases(sources: Sources) -> Iterator[Metric]:
     yield CounterMetricFamily("etcd_debugging_lease_renewed_total", "Leases renewed by this leader.", keeper.renewed)
     yield CounterMetricFamily("etcd_debugging_lease_revoked_total", "Leases revoked or expired.", counts.revoked)
     yield CounterMetricFamily("etcd_debugging_server_lease_expired_total", "Leases expired.", counts.expired)
+    yield histogram_metric("etcd_debugging_lease_ttl_total", "Seconds that leases were granted for.", keeper.ttl_s)
     yield GaugeMetricFamily("raftkv_leases", "Leases that there are.", len(machine.lessor.leases))
+
+
+def _compactions(sources: Sources) -> Iterator[Metric]:
+    measured = sources.replica.measured
+    name = "etcd_debugging_mvcc_db_compaction"
+    steps, all_of_it = in_milliseconds(measured.scrub_step_s), in_milliseconds(measured.scrub_s)
+    yield histogram_metric(f"{name}_pause_duration_milliseconds", "Steps of removing what was compacted.", steps)
+    yield histogram_metric(f"{name}_total_duration_milliseconds", "All of a removal.", all_of_it)
 
 
 def _alarms(sources: Sources) -> Iterator[Metric]:

@@ -256,14 +256,16 @@ class LogStart(_message.Message):
     def __init__(self, index: _Optional[int] = ..., term: _Optional[int] = ...) -> None: ...
 
 class SnapshotHead(_message.Message):
-    __slots__ = ("index", "term", "membership")
+    __slots__ = ("index", "term", "membership", "about_bytes")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
     MEMBERSHIP_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_BYTES_FIELD_NUMBER: _ClassVar[int]
     index: int
     term: int
     membership: Membership
-    def __init__(self, index: _Optional[int] = ..., term: _Optional[int] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ...) -> None: ...
+    about_bytes: int
+    def __init__(self, index: _Optional[int] = ..., term: _Optional[int] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ..., about_bytes: _Optional[int] = ...) -> None: ...
 
 class SnapshotRows(_message.Message):
     __slots__ = ("table", "keys", "values", "crc32")

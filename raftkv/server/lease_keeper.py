@@ -31,6 +31,7 @@ from raftkv.pb.rpc import LeaseTimeToLiveResponse
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
 from raftkv.server.lease_times import LeaseTimes
+from raftkv.server.measured import TTL_BOUNDS_S, Histogram
 from raftkv.server.replica import Replica
 
 LOOK_S = 0.05
@@ -119,6 +120,8 @@ class LeaseKeeper:
         self._timer: TimerHandle | None = None
         self.renewed = 0
         """Leases renewed since this process started."""
+        self.ttl_s = Histogram(TTL_BOUNDS_S)
+        """For how long leases were granted since then."""
 
     def start(self) -> None:
         """Begins to look."""
@@ -136,6 +139,7 @@ class LeaseKeeper:
     # --- what the log says (Observer) ------------------------------------------------------------------------------
 
     def granted(self, lease: Lease) -> None:
+        self.ttl_s.observe(lease.ttl_s)
         if self._term:
             self._times.grant(lease, self._now())
 

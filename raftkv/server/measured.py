@@ -8,6 +8,8 @@ DISK_BOUNDS_S: Final = tuple(0.001 * 2**power for power in range(14))
 """etcd's buckets for the disk: 1 ms to 8.2 s."""
 LONG_BOUNDS_S: Final = tuple(0.1 * 2**power for power in range(13))
 """etcd's buckets for what may take minutes: 100 ms to 410 s."""
+TTL_BOUNDS_S: Final = tuple(float(2**power) for power in range(24))
+"""etcd's for leases: 1 s to 97 days."""
 BATCH_BOUNDS: Final = tuple(float(2**power) for power in range(13))
 
 
@@ -41,7 +43,10 @@ class Measured:
         "leader_changes",
         "log_bytes",
         "proposals_failed",
+        "scrub_s",
+        "scrub_step_s",
         "slow_applies",
+        "snapshot_s",
         "sync_s",
     )
 
@@ -61,6 +66,12 @@ class Measured:
         self.archive_s = Histogram(LONG_BOUNDS_S)
         """Copies of everything that were read to their end."""
         self.defragment_s = Histogram(LONG_BOUNDS_S)
+        self.snapshot_s = Histogram(LONG_BOUNDS_S)
+        """Snapshots of other members, from their first byte until they were the state here."""
+        self.scrub_s = Histogram(LONG_BOUNDS_S)
+        """Removals of what a compaction gave up, from beginning to end, pauses and all."""
+        self.scrub_step_s = Histogram(DISK_BOUNDS_S)
+        """Steps of them, each of which holds the loop."""
         self.late_heartbeats = 0
         """Ticks of this node as the leader that came so late that followers may doubt it."""
         self.leader_changes = 0

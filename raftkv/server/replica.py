@@ -144,9 +144,11 @@ class Replica:
             times=self.times,
             slow_s=settings.slow_apply_s,
         )
-        self._scrubber = Scrubber(parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail)
+        self._scrubber = Scrubber(
+            parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail, measured=self.measured
+        )
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
-        self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived)
+        self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived, measured=self.measured)
         self.upkeep = Upkeep(
             parts.engine, parts.storage, loop, flush=self._writer.flush, clock=parts.clock, measured=self.measured
         )

@@ -7,6 +7,7 @@ from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections.abc import Callable, Generator
 
 from raftkv.mvcc.store import Store
+from raftkv.server.measured import Measured
 from raftkv.storage.overlay import Overlay
 
 REST_S = 0.005
@@ -26,6 +27,7 @@ class Scrubber:
         *,
         changed: Callable[[], None],
         failed: Callable[[BaseException], None],
+        measured: Measured,
     ) -> None:
         """`changed` is called after each step: there are rows to write. `failed` gets what a step raises."""
         self._store = store
@@ -33,7 +35,10 @@ class Scrubber:
         self._loop = loop
         self._changed = changed
         self._failed = failed
+        self._measured = measured
         self._steps: Generator[None, None, None] | None = None
+        self._began: float | None = None
+        """When the removal that is under way began."""
         self._timer: TimerHandle | None = None
         self._waiting: list[Future[None]] = []
 
@@ -61,7 +66,7 @@ class Scrubber:
 
     def forget(self) -> None:
         """The store has been replaced: what was begun on the old one is pointless."""
-        self._steps = None
+        self._steps = self._began = None
 
     def _step(self) -> None:
         self._timer = None
@@ -74,14 +79,20 @@ class Scrubber:
         self.wake()
 
     def _advance(self) -> None:
+        began = self._loop.time()
         if self._steps is None:
             self._steps = self._store.scrub()
         try:
             next(self._steps)
         except StopIteration:
             self._steps = None
+        now = self._loop.time()
+        self._measured.scrub_step_s.observe(now - began)
+        self._began = began if self._began is None else self._began
         self._changed()
         if not self._store.scrub_pending:
+            self._measured.scrub_s.observe(now - self._began)
+            self._began = None
             waiting, self._waiting = self._waiting, []
             for future in waiting:
                 if not future.done():

@@ -22,6 +22,8 @@ from raftkv.errors import PeerError
 from raftkv.pb import raft as pb
 from raftkv.peer.peers import Peers
 from raftkv.raft.messages import InstallSnapshot, Snapshot
+from raftkv.server.measured import Measured
+from raftkv.server.transfer import Transfer
 from raftkv.storage.engine import Engine
 from raftkv.storage.snapshot import SnapshotMessage, SnapshotReceiver, snapshot_messages
 from raftkv.storage.thread import Storage
@@ -141,14 +143,17 @@ class Outgoing:
         try:
             # The state may be further than what Raft asked for: say what is really sent.
             point = read_snapshot_point(view)
-            log.info("sending snapshot", target=f"{message.target:x}", index=point.index)
-            messages = snapshot_messages(view, point)
+            log.info("sending snapshot", peer=f"{message.target:x}", index=point.index)
+            size = await on_storage(self._storage, self._loop, self._engine.size)
+            messages = snapshot_messages(view, point, about_bytes=size)
+            transfer = Transfer("sending snapshot", "snapshot sent", message.target, about_bytes=size, now=self._loop.time)
             async with timeout(STALLED_S) as stalled:
-                await self.peers.send_snapshot(replace(message, snapshot=point), self._frames(messages, stalled))
+                await self.peers.send_snapshot(replace(message, snapshot=point), self._frames(messages, stalled, transfer))
+            transfer.finish()
         finally:
             await on_storage(self._storage, self._loop, view.release)
 
-    async def _frames(self, messages: Iterator[SnapshotMessage], stalled: Timeout) -> AsyncIterator[bytes]:
+    async def _frames(self, messages: Iterator[SnapshotMessage], stalled: Timeout, transfer: Transfer) -> AsyncIterator[bytes]:
         def chunk() -> bytes:
             message = next(messages, None)
             return b"" if message is None else message.SerializeToString()
@@ -156,6 +161,7 @@ class Outgoing:
         while frame := await on_storage(self._storage, self._loop, chunk):
             stalled.reschedule(self._loop.time() + STALLED_S)
             yield frame
+            transfer.advance(len(frame))
         stalled.reschedule(self._loop.time() + STALLED_S + INSTALL_PATIENCE_S)
 
 
@@ -169,12 +175,16 @@ class Incoming:
         loop: AbstractEventLoop,
         *,
         arrived: Callable[[InstallSnapshot], bool],
+        measured: Measured,
     ) -> None:
         """`arrived` gives Raft the message whose rows are all staged, and answers whether Raft wants them."""
         self._engine = engine
         self._storage = storage
         self._loop = loop
         self._arrived = arrived
+        self._measured = measured
+        self.transfer: Transfer | None = None
+        """How far it is, while one is on its way."""
         self._receiving = False
         self.received: Counter[int] = Counter()
         """How often one of each node was installed, since the start."""
@@ -195,10 +205,13 @@ class Incoming:
                 receiver = await self._stage(message, frames, stalled)
             await self._install(message, receiver)
             installed = True
+            if self.transfer is not None:
+                self._measured.snapshot_s.observe(self.transfer.finish())
         except TimeoutError as error:
             raise PeerError("the snapshot does not go on") from error
         finally:
             self._receiving = False
+            self.transfer = None
             (self.received if installed else self.failed)[message.source] += 1
 
     @property
@@ -214,9 +227,12 @@ class Incoming:
                 if receiver is None:
                     head = pb.SnapshotHead.FromString(frame)
                     receiver = await self._run(partial(SnapshotReceiver, self._engine, head))
+                    self.transfer = self._announce(message.source, head)
                 else:
                     rows = pb.SnapshotRows.FromString(frame)
                     await self._run(partial(receiver.add, rows))
+                    if self.transfer is not None:
+                        self.transfer.advance(len(frame))
                 if receiver.complete:
                     break
         except DecodeError as error:
@@ -226,6 +242,10 @@ class Incoming:
         if receiver.snapshot != message.snapshot:
             raise PeerError("the snapshot is not the one that was announced")
         return receiver
+
+    def _announce(self, source: int, head: pb.SnapshotHead) -> Transfer:
+        log.info("receiving snapshot", peer=f"{source:x}", index=head.index, about_bytes=head.about_bytes)
+        return Transfer("receiving snapshot", "snapshot installed", source, about_bytes=head.about_bytes, now=self._loop.time)
 
     async def _install(self, message: InstallSnapshot, receiver: SnapshotReceiver) -> None:
         self._staged = receiver

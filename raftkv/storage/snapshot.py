@@ -26,9 +26,13 @@ CHUNK_BYTES = 256 * 1024
 SnapshotMessage = pb.SnapshotHead | pb.SnapshotRows
 
 
-def snapshot_messages(view: Reader, snapshot: Snapshot, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[SnapshotMessage]:
-    """Everything in the state tables of `view`, which is the state at `snapshot`. Storage thread: each `next` reads a chunk."""
-    yield _head(snapshot)
+def snapshot_messages(
+    view: Reader, snapshot: Snapshot, *, chunk_bytes: int = CHUNK_BYTES, about_bytes: int = 0
+) -> Iterator[SnapshotMessage]:
+    """Everything in the state tables of `view`, which is the state at `snapshot`. Storage thread: each `next` reads a chunk.
+    `about_bytes`: how much that may be, for the receiver's information.
+    """
+    yield _head(snapshot, about_bytes)
     checksum = _head_checksum(snapshot)
     for table in Table:
         if table.replicated:
@@ -86,9 +90,9 @@ class SnapshotReceiver:
         self._staging.add(table, zip(rows.keys, rows.values, strict=True))
 
 
-def _head(snapshot: Snapshot) -> pb.SnapshotHead:
+def _head(snapshot: Snapshot, about_bytes: int) -> pb.SnapshotHead:
     membership = pb.Membership(voters=snapshot.membership.voters, learners=snapshot.membership.learners)
-    return pb.SnapshotHead(index=snapshot.index, term=snapshot.term, membership=membership)
+    return pb.SnapshotHead(index=snapshot.index, term=snapshot.term, membership=membership, about_bytes=about_bytes)
 
 
 def _chunks(view: Reader, table: Table, chunk_bytes: int) -> Iterator[pb.SnapshotRows]:

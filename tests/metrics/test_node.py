@@ -77,6 +77,15 @@ etcd_debugging_mvcc_current_revision gauge
 etcd_debugging_mvcc_compact_revision gauge
 etcd_debugging_server_alarms gauge
 etcd_debugging_auth_revision gauge
+etcd_debugging_lease_ttl_total histogram
+etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds histogram
+etcd_debugging_mvcc_db_compaction_total_duration_milliseconds histogram
+etcd_snap_db_save_total_duration_seconds histogram
+raftkv_slow_requests_total counter
+raftkv_snapshot_received_bytes gauge
+raftkv_snapshot_about_bytes gauge
+raftkv_quota_limit gauge
+raftkv_quota_refused_total counter
 """.strip().splitlines()
 
 PEERS = ("etcd_network_peer_sent_bytes_total", "etcd_network_peer_received_bytes_total", "etcd_network_known_peers")
@@ -132,6 +141,19 @@ def test_members_of_a_cluster_count_each_other(start_cluster: StartCluster) -> N
             counts = [value for sample, value in samples.items() if sample.startswith(f"{name}|")]
             assert len(counts) == 2
             assert all(counts) or not samples["etcd_server_is_leader"]  # followers need not have spoken to each other yet
+
+
+def test_leases_and_compactions_are_measured(raftkv_node: Cluster) -> None:
+    node = raftkv_node.nodes[0]
+    for number in range(5):
+        node.caller.ask(rpc.PutRequest(key=b"k", value=b"%d" % number))
+    node.caller.ask(rpc.LeaseGrantRequest(TTL=60))
+    node.caller.ask(rpc.CompactionRequest(revision=5, physical=True))
+    samples, _ = scrape(node)
+    assert samples["etcd_debugging_lease_ttl_total_bucket|64.0"] == samples["etcd_debugging_lease_ttl_total_count"] == 1
+    assert samples["etcd_debugging_lease_ttl_total_sum"] == 60
+    assert samples["etcd_debugging_mvcc_db_compaction_total_duration_milliseconds_count"] == 1
+    assert samples["etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds_count"] >= 1
 
 
 def test_clients_cannot_make_series(raftkv_node: Cluster) -> None:
