@@ -83,6 +83,8 @@ class Nemesis:
             return "only the simulator can"
         if isinstance(fault, Disk) and fault.damage not in {*DAMAGES, "slow"}:
             return "only the simulator can"
+        if isinstance(fault, MemberChange) and len(self._cluster.nodes) == 1:
+            return "there is one node only"
         layered = isinstance(fault, ClockFault | Disk) or (isinstance(fault, Crash) and fault.power)
         return self._cluster.no_preload if layered else ""
 

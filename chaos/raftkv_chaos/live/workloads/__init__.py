@@ -12,7 +12,7 @@ WORKLOADS: Mapping[str, Crew] = {
     "append": Crew("append", append.WORKERS, 0.25, append.Lists),
     "watch": Crew("watch", watches.WORKERS, 0.0, watches.Watches),
     "lock": Crew("lock", lock.WORKERS, 0.1, lambda: lock.hold_locks),
-    "election": Crew("election", elections.WORKERS, 0.08, lambda: elections.stand_for_election),
+    "election": Crew("election", elections.WORKERS, 0.12, lambda: elections.stand_for_election),
     "compaction": Crew("compaction", compaction.WORKERS, 0.02, lambda: compaction.compact),
     "lease": Crew("lease", leases.WORKERS, 0.05, lambda: leases.keep_leases),
 }
