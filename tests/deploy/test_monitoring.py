@@ -69,9 +69,10 @@ def test_every_metric_and_label_that_is_asked_for_is_there(start_cluster: StartC
         with urllib.request.urlopen(f"{node.client_url}/metrics", timeout=10) as answer:
             for name, labels in scraped(answer.read()).items():
                 tell.setdefault(name, set()).update(labels)
-    # What there is only with certificates, or with a training job; tests/metrics has them.
+    # What there is only with certificates, quotas, or a training job; tests/metrics and tests/quotas have them.
     tell["raftkv_certificate_expiry_timestamp_seconds"] = {"use"}
     tell |= {name: {"training_job"} for name in ("raftkv_job_world_size", "raftkv_job_straggling_nodes")}
+    tell["raftkv_quota_refused_total"] = {"prefix", "role"}
     tell |= {name: {"training_job"} for name in ("raftkv_job_step", "raftkv_job_restarts")}
     asked = [selector for expression in expressions() for selector in selectors(expression)]
     assert len(asked) > 50

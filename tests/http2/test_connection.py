@@ -343,12 +343,13 @@ def test_equal_requests_share_one_head() -> None:
     assert heads[1] is heads[2] is heads[3]
 
 
-def test_requests_that_differ_in_their_timeout_share_one_head() -> None:
+@pytest.mark.parametrize("name", ["grpc-timeout", "traceparent", "tracestate"])
+def test_requests_that_differ_in_what_is_their_own_share_one_head(name: str) -> None:
     pair = Pair()
     for number in range(4):
         stream_id = pair.client.get_next_available_stream_id()
-        pair.client.send_headers(stream_id, [*REQUEST, ("grpc-timeout", f"{number}S")], end_stream=True)
+        pair.client.send_headers(stream_id, [*REQUEST, (name, f"{number}S")], end_stream=True)
         pair.turn()
     calls = list(pair.wire.calls.values())
     assert len({id(call.head) for call in calls}) == 1
-    assert [call.volatile for call in calls] == [(("grpc-timeout", f"{number}S"),) for number in range(4)]
+    assert [call.volatile for call in calls] == [((name, f"{number}S"),) for number in range(4)]
