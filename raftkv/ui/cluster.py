@@ -154,6 +154,7 @@ class ClusterView:
         seen = self._seen.get(member.ID) or _Seen(self._clock.now())
         silent_s = self._clock.now() - seen.heard_at
         return {
+            **{name: value for name, value in seen.overview.items() if name not in _HISTOGRAMS},
             "id": f"{member.ID:x}",
             "name": member.name,
             "peer_urls": list(member.peerURLs),
@@ -170,12 +171,11 @@ class ClusterView:
                 "sync_p99_ms": seen.recent.quantile_ms("sync", 0.99),
                 "lag_p99_ms": seen.recent.quantile_ms("lag", 0.99),
             },
-            **{name: value for name, value in seen.overview.items() if name not in _HISTOGRAMS},
         }
 
 
-_HISTOGRAMS: Final = frozenset({"sync", "lag", "id", "name", "now", "answers", "error"})
-"""What an overview has and a page does not want, and names that a member must not speak for itself."""
+_HISTOGRAMS: Final = frozenset({"sync", "lag"})
+"""What an overview has and a page does not want."""
 
 
 def _tick_off(waiting: set[int], member: int, all_answered: "asyncio.Future[None]") -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from raftkv.errors import RequestError
 from raftkv.gateway.routes import Route
+from raftkv.mvcc.steps import SLICE_ROWS, Steps
 from raftkv.pb.rendezvous import BarrierResponse, JobSettings, Outcome, Phase, RankOrder
 from raftkv.rendezvous import Job
 from raftkv.rendezvous.job import Barrier, World
@@ -35,6 +36,7 @@ class JobsView:
     """Answers about jobs."""
 
     def __init__(self, replica: Replica, gate: Gate, rounds: Rounds, methods: Mapping[str, Method]) -> None:
+        self._replica = replica
         self._jobs = replica.machine.rendezvous.jobs
         self._gate = gate
         self._rounds = rounds
@@ -43,7 +45,16 @@ class JobsView:
     async def page(self, call: Call, parameters: Parameters) -> Json:
         """`limit` jobs from `offset` on: those not closed first, by name; `find`: with this in their name."""
         limit, offset, find = parameters.limit(50), parameters.number("offset", 0, most=2**31), parameters.text("find")
-        known = [job for name, job in self._jobs.items() if find in name and may_see_job(self._gate, call, name)]
+        answer: Json = await self._replica.read_local(lambda: self._select(call, find, offset, limit))
+        return answer
+
+    def _select(self, call: Call, find: str, offset: int, limit: int) -> Steps[Json]:
+        known: list[Job] = []
+        for number, (name, job) in enumerate(list(self._jobs.items()), start=1):
+            if find in name and may_see_job(self._gate, call, name):
+                known.append(job)
+            if number % SLICE_ROWS == 0:
+                yield
         known.sort(key=lambda job: (job.phase == Phase.CLOSED, job.name))
         return {
             "found": len(known),
@@ -57,6 +68,7 @@ class JobsView:
         check_job(self._gate, call, name)
         limit, offset = parameters.limit(50), parameters.number("offset", 0, most=2**31)
         steps = await self._step_state(call, name)
+        rounds = await self._rounds.of(name)
         job = self._jobs.get(name)
         if job is None:
             return {"job": None}
@@ -66,7 +78,7 @@ class JobsView:
             "job": {
                 **summary(job),
                 "settings": settings_of(job.settings),
-                "rounds": self._rounds.of(job),
+                "rounds": rounds,
                 "states": states(job),
                 "offset": offset,
                 "ranks": ranks(job, offset, limit),

@@ -58,7 +58,7 @@ class LinesView:
         """`limit` lines from `offset` on, by name; `find`: with this in their name."""
         limit, offset, find = parameters.limit(50), parameters.number("offset", 0, most=2**31), parameters.text("find").encode()
         lines = [line for line in await self._lines() if find in line.name]
-        readable = [line for line in lines if self._may_read(call, line)]
+        readable: list[Line] = await self._replica.read_local(lambda: self._readable(call, lines))
         return {
             "found": len(readable),
             "hidden": len(lines) - len(readable),
@@ -101,8 +101,15 @@ class LinesView:
                 sizes[name] = sizes.get(name, 0) + 1
         return [Line(name, kinds[name], sizes[name]) for name in sorted(sizes)]
 
-    def _may_read(self, call: Call, line: Line) -> bool:
-        return self._gate.may_read(call, line.name, prefix_end(line.name))
+    def _readable(self, call: Call, lines: list[Line]) -> Steps[list[Line]]:
+        """Those that who asks may read."""
+        readable: list[Line] = []
+        for number, line in enumerate(lines, start=1):
+            if self._gate.may_read(call, line.name, prefix_end(line.name)):
+                readable.append(line)
+            if number % SLICE_ROWS == 0:
+                yield
+        return readable
 
     # --- telling --------------------------------------------------------------------------------------------------------
 

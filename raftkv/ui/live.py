@@ -38,11 +38,6 @@ class Live:
         self._tick: asyncio.Future[None] | None = None
         self._stopped = False
 
-    @property
-    def streams(self) -> int:
-        """How many look."""
-        return self._streams
-
     def stop(self) -> None:
         """Ends all streams."""
         self._stopped = True

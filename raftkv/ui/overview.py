@@ -33,7 +33,6 @@ def _raft(sources: Sources) -> Json:
         "version": sources.version,
         "api": API_VERSION,
         "leader": f"{replica.leader:x}" if replica.leader else "",
-        "learner": replica.is_learner,
         "term": replica.term,
         "committed": replica.commit_index,
         "applied": replica.machine.applied_index,

@@ -6,6 +6,7 @@ It stands between the jobs and those who are told of them (raftkv.rendezvous.ren
 the same turn. Rounds from before this process was started are known, without their times.
 """
 
+import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -18,6 +19,7 @@ from raftkv.ui.question import Json
 
 MAX_ROUNDS: Final = 32
 """Of a job."""
+MAX_KNOWN: Final = 1000
 MAX_JOBS: Final = 1000
 """Those that changed last."""
 
@@ -52,6 +54,8 @@ class Rounds:
         self._journal = journal
         self._unix_time = unix_time
         self._spans: OrderedDict[str, deque[Span]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int], Span] = OrderedDict()
+        """Rounds from before, as far as somebody looked at them."""
         self._states: dict[str, tuple[int, int]] = {}
         """Round and phase of each job, as last seen."""
         self._next: Audience = rendezvous.audience
@@ -61,13 +65,32 @@ class Rounds:
         self._states = {name: (job.round, job.phase) for name, job in self._rendezvous.jobs.items()}
         self._next, self._rendezvous.audience = self._rendezvous.audience, self
 
-    def of(self, job: Job) -> list[Json]:
-        """The rounds of a job that are remembered, by number."""
-        spans = self._spans.get(job.name)
-        if spans is None:
-            spans = self._begin(job)
-        spans[-1].step = max(spans[-1].step, job.step)
-        return [span.row() for span in spans]
+    async def of(self, name: str) -> list[Json]:
+        """The rounds of a job that are remembered, by number: those that were seen, and before them those that are known."""
+        job = self._rendezvous.jobs.get(name)
+        if job is None:
+            return []
+        seen = list(self._spans.get(name, ()))
+        first = seen[0].round if seen else job.round + 1
+        past = [await self._past(job, number) for number in range(max(1, job.round - 15), first)]
+        rows = [span.row() for span in (*past, *seen)]
+        rows[-1]["step"] = max(rows[-1]["step"], job.step)
+        return rows
+
+    async def _past(self, job: Job, number: int) -> Span:
+        """A round as the job's state has it. A large world takes a while to be read: each is read once, and not all in one turn."""
+        known = self._known.get((job.name, number))
+        if known is not None:
+            return known
+        await asyncio.sleep(0)
+        span = Span(number)
+        world = self._rendezvous.world(job, number)
+        if world is not None and world.round == number:
+            span.world_size, span.token = len(world.nodes), world.token
+            self._known[job.name, number] = span
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+        return span
 
     # --- Audience -----------------------------------------------------------------------------------------------------
 
@@ -90,6 +113,8 @@ class Rounds:
         job = self._rendezvous.jobs.get(name)
         if job is None:
             self._spans.pop(name, None)
+            for known in [known for known in self._known if known[0] == name]:
+                del self._known[known]
             if self._states.pop(name, None) is not None:
                 self._journal.note(JOB, INFO, name, "was removed")
             return
@@ -104,7 +129,7 @@ class Rounds:
     def _move(self, job: Job, before: tuple[int, int] | None) -> None:
         """The job is in another round or phase than before; what came in between was too short to be seen."""
         spans = self._spans.get(job.name)
-        spans = self._begin(job, known=before) if spans is None else spans
+        spans = self._begin(job, before) if spans is None else spans
         self._spans.move_to_end(job.name)
         now = self._unix_time()
         if job.round != spans[-1].round or job.phase == Phase.CLOSED:
@@ -136,21 +161,15 @@ class Rounds:
             why = f": {job.reason}" if job.reason else ""
             self._journal.note(JOB, WARN, job.name, f"round {span.round} ended{why}; round {job.round} is open")
 
-    def _begin(self, job: Job, known: tuple[int, int] | None = None) -> "deque[Span]":
-        """The rounds of a job as its state tells, without times. `known`: the round that it was in when last seen."""
-        last = known[0] if known is not None else job.round
-        spans = deque((self._past(job, number) for number in range(max(1, last - 15), last + 1)), maxlen=MAX_ROUNDS)
+    def _begin(self, job: Job, known: tuple[int, int] | None) -> "deque[Span]":
+        """Begins to remember a job, from the round on that it was in when last seen."""
+        spans = deque([Span(known[0] if known is not None else job.round)], maxlen=MAX_ROUNDS)
+        if known is not None and known[1] == Phase.FORMED and job.world is not None and job.world.round == known[0]:
+            spans[0].world_size, spans[0].token = len(job.world.nodes), job.world.token
         self._spans[job.name] = spans
         if len(self._spans) > MAX_JOBS:
             self._spans.popitem(last=False)
         return spans
-
-    def _past(self, job: Job, number: int) -> Span:
-        span = Span(number)
-        world = self._rendezvous.world(job, number)
-        if world is not None and world.round == number:
-            span.world_size, span.token = len(world.nodes), world.token
-        return span
 
 
 def _nodes(count: int) -> str:

@@ -23,7 +23,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_packages_and_nothing_that_collides(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
-        top = {name.split("/")[0] for name in archive.namelist()}
+        names = archive.namelist()
+        top = {name.split("/")[0] for name in names}
+    assert {"raftkv/ui/static/index.html", "raftkv/ui/static/main.js", "raftkv/ui/static/views/cluster.js"} <= set(names)
     assert top == {"raftkv", "raftkv_cli", "raftkv_chaos", "raftkv_jepsen", f"raftkv-{__version__}.dist-info"}
 
 

@@ -3,11 +3,14 @@
 import base64
 import http.client
 import json
+import socket
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
 
+from raftkv.ui.live import MAX_STREAMS
 from tests.harness.cluster import Cluster
 from tests.harness.raftkv import RaftkvCluster
 
@@ -165,6 +168,23 @@ def test_a_stream_tells_its_answer_once_and_a_pulse_each_second(cluster: Cluster
     assert [name for name, _ in told] == ["pulse", "jobs", "pulse"]
     assert told[0][1]["leader_name"] == "node1"
     assert told[1][1]["jobs"][0]["name"] == "j"
+
+
+def test_pages_that_are_open_are_bounded_and_what_is_closed_counts_no_more(cluster: Cluster) -> None:
+    host, port = cluster.endpoints[0].split(":")
+
+    def opened(closing: ExitStack) -> bytes:
+        stream = closing.enter_context(socket.create_connection((host, int(port))))
+        stream.sendall(b"GET /ui/api/live?topic=session HTTP/1.1\r\nHost: a\r\n\r\n")
+        return stream.recv(12)
+
+    with ExitStack() as closing:
+        assert {opened(closing) for _ in range(MAX_STREAMS)} == {b"HTTP/1.1 200"}
+        assert get(cluster, "/ui/api/live?topic=session").status == 429
+        assert get(cluster, "/ui/api/session").status == 200  # only streams are bounded
+    with ExitStack() as closing:
+        while opened(closing) != b"HTTP/1.1 200":
+            pass  # the node has not heard of all the ends yet
 
 
 # --- authentication ----------------------------------------------------------------------------------------------------

@@ -44,22 +44,22 @@ class Watched:
         self.rounds = Rounds(jobs.rendezvous, cast("Journal", self.notes), lambda: self.now)
         self.rounds.start()
 
-    def times(self) -> list[tuple[int, Any, Any, Any]]:
-        rows = self.rounds.of(self.jobs.rendezvous.jobs[JOB])
+    async def times(self) -> list[tuple[int, Any, Any, Any]]:
+        rows = await self.rounds.of(JOB)
         return [(row["round"], row["opened_at"], row["formed_at"], row["ended_at"]) for row in rows]
 
 
-def test_rounds_have_the_times_at_which_they_were_applied() -> None:
+async def test_rounds_have_the_times_at_which_they_were_applied() -> None:
     watched = Watched(Jobs(settings(2, 2)))
     watched.jobs.join("a")
     watched.now = 103.0
     watched.jobs.join("b")
     watched.now = 200.0
     watched.jobs.report("a", "FAILURE", reason="CUDA error")
-    assert watched.times() == [(1, 100.0, 103.0, 200.0), (2, 200.0, None, None)]
+    assert (await watched.times()) == [(1, 100.0, 103.0, 200.0), (2, 200.0, None, None)]
     watched.now = 205.0
     watched.jobs.change(close=pb.CloseRequest(job=JOB, reason="enough"))
-    assert watched.times()[-1] == (2, 200.0, None, 205.0)
+    assert (await watched.times())[-1] == (2, 200.0, None, 205.0)
     assert watched.notes.texts == [
         "info job: began: round 1 is open",
         "good job: round 1 formed: 2 nodes",
@@ -69,7 +69,7 @@ def test_rounds_have_the_times_at_which_they_were_applied() -> None:
     assert set(watched.told.jobs) == {JOB}
 
 
-def test_what_was_before_the_start_is_known_without_times() -> None:
+async def test_what_was_before_the_start_is_known_without_times() -> None:
     jobs = Jobs(settings(2, 2))
     jobs.join_all("a", "b")
     jobs.report("a", "FAILURE")
@@ -77,9 +77,10 @@ def test_what_was_before_the_start_is_known_without_times() -> None:
     watched = Watched(jobs)
     watched.now = 300.0
     jobs.report("b", "FAILURE")
-    assert [row[0] for row in watched.times()] == [1, 2, 3]
-    assert watched.times()[0] == (1, None, None, None)
-    assert watched.times()[2][1] == 300.0
+    assert [row[0] for row in (await watched.times())] == [1, 2, 3]
+    assert (await watched.times())[0] == (1, None, None, None)
+    assert (await watched.times())[2][1] == 300.0
+    assert [row["world_size"] for row in await watched.rounds.of(JOB)] == [2, 2, 0]
 
 
 def test_a_job_that_is_removed_is_forgotten_and_a_snapshot_is_looked_through() -> None:

@@ -204,7 +204,7 @@ function followView(parts, running, view) {
 
 /** The node is gone, or the way to it. The others can be asked, at pages of their own. */
 function lostNotice() {
-  const others = (session.peers ?? []).map((url) => h("a", { href: `${new URL(url).origin}/ui/${location.hash}` }, new URL(url).host));
+  const others = (session.peers ?? []).filter((url) => URL.canParse(url)).map((url) => h("a", { href: `${new URL(url).origin}/ui/${location.hash}` }, new URL(url).host));
   const ways = others.length ? [" Other members: ", ...others.flatMap((link, at) => (at ? [", ", link] : [link])), "."] : null;
   return h("div", { class: "notice bad" }, icon("bad"), h("div", { class: "grow" }, h("span", {}, h("b", {}, `${session.name || "The node"} does not answer.`), " What is shown may be out of date; trying again.", ways)));
 }
