@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 import pytest
 
@@ -57,15 +58,15 @@ async def heard(*notices: Preemption) -> bool:
     return all(notice.notice is not None for notice in notices)
 
 
-async def train(notice: Preemption, collective: asyncio.Barrier, *, at: int = -1, steps: int = 1000) -> int:
+async def train(notice: Preemption, collective: asyncio.Barrier, *, at: int = -1) -> int:
     """Steps in which ranks wait for each other; the last one that it did."""
-    for step in range(steps):
+    for step in count():
         await collective.wait()
         if step == at:
             signal.raise_signal(signal.SIGTERM)
         if await notice.stop_at(step):
             return step
-    raise AssertionError("nobody stopped")
+    raise AssertionError("numbers do not end")
 
 
 async def test_sigterm_of_one_worker_stops_all_after_the_same_step(endpoint: str) -> None:
@@ -284,13 +285,13 @@ def test_blocking_workers_do_the_same(endpoint: str) -> None:
 
 
 def _train(node: BlockingParticipant, done: Callable[[int], None], stop_at: Callable[[int], bool]) -> int:
-    for step in range(100_000):
+    for step in count():
         done(step)
         if step == 5:
             threading.Thread(target=node.preempt, args=("soon",)).start()
         if stop_at(step):
             return step
-    raise AssertionError("nobody stopped")
+    raise AssertionError("numbers do not end")
 
 
 def test_worker_learns_from_its_environment_who_it_is() -> None:
