@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from raftkv.apply.machine import StateMachine
 from raftkv.client import BlockingClient, Client
 from raftkv.errors import InvalidArgumentError, PermissionDeniedError, QuotaNotFoundError, RequestError
+from raftkv.mvcc.steps import finish
+from raftkv.storage.overlay import Overlay
+from raftkv.storage.rocks import RocksEngine
 from tests.conftest import StartCluster
 from tests.harness.cluster import Cluster
 from tests.harness.raftkv import RaftkvCluster
@@ -52,6 +56,24 @@ def test_examples_do_what_the_guide_says(raftkv_node: Cluster) -> None:
     assert 'raftkv_quota_limit{limit="keys",prefix="/jobs/",role=""} 100.0' in told
     assert 'raftkv_quota_used_keys{prefix="/jobs/eu/"} 1.0' in told
     assert 'raftkv_quota_refused_total{prefix="/jobs/eu/",role=""} 1.0' in told
+
+
+def test_a_backup_has_the_quotas_and_what_is_used_of_them(raftkv_node: Cluster, tmp_path: Path) -> None:
+    with BlockingClient(raftkv_node.endpoints) as client:
+        client.quota_set("/a/", max_keys=2, max_bytes=100)
+        client.put("/a/1", "value")
+    endpoint = raftkv_node.endpoints[0]
+    saved = run("raftkv", "snapshot", "save", str(tmp_path / "backup"), endpoint=endpoint)
+    assert "saved" in saved
+    restored = run("raftkv", "snapshot", "restore", str(tmp_path / "backup"), f"--data-dir={tmp_path}/new", endpoint=endpoint)
+    assert "Restored" in restored
+    engine = RocksEngine(tmp_path / "new")
+    machine = StateMachine(Overlay(engine))
+    finish(machine.load())
+    (quota,) = machine.quotas.quotas.values()
+    assert (quota.prefix, quota.max_keys, quota.max_bytes) == (b"/a/", 2, 100)
+    assert (machine.quotas.usage[b"/a/"].keys, machine.quotas.usage[b"/a/"].bytes) == (1, 9)
+    engine.close()
 
 
 async def test_watches_and_requests_and_what_cannot_be(raftkv_node: Cluster) -> None:
