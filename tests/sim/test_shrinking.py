@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from raftkv.server.writer import Writer
+from raftkv.storage.engine import Batch
 from raftkv_chaos.faults import Crash
 from raftkv_chaos.schedule import Schedule
 from raftkv_chaos.sim.calendar import BEGAN, simulated_calendar
@@ -72,6 +74,23 @@ def test_the_command_tells_how_many_kept_their_promises() -> None:
     result = CliRunner().invoke(sim, ["--seeds", "5", "--time", "2"])
     assert result.exit_code == 0
     assert result.output.startswith("1/1 seeds, 0 failed, ")
+
+
+def test_a_failing_seed_is_made_smaller_and_its_commands_live_through_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(self: Writer, batch: Batch, *, sync: bool) -> None:
+        self._engine.write(batch, sync=False)
+
+    monkeypatch.setattr(Writer, "_write", write)
+    told = CliRunner().invoke(sim, ["--seeds", "1", "--time", "2", "--folder", str(tmp_path)])
+    assert told.exit_code == 1
+    assert "seed 1: violation  kept promises" in told.output
+    assert "0 faults and 1 clients are enough" in told.output
+    assert "  raftkv-chaos sim --seeds 1 --time 2\n" in told.output
+    case = tmp_path / "chaos-sim-1" / "case.json"
+    assert f"  raftkv-chaos sim --case {case}\n" in told.output
+    assert CliRunner().invoke(sim, ["--case", str(case), "--no-shrink", "--folder", str(tmp_path)]).exit_code == 1
 
 
 def test_runs_without_traffic_settle_nothing(tmp_path: Path) -> None:

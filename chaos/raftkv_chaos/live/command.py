@@ -26,6 +26,17 @@ from raftkv_jepsen.verdict import Validity, worst
 UNKNOWN = 2
 
 
+EXAMPLES = """
+\b
+Examples:
+  raftkv-chaos run --time 60 --seed 7
+  raftkv-chaos run --nemesis partition,pause --workload register,watch --rate 300
+  raftkv-chaos run --target etcd --nodes 5           the same to a real etcd
+  raftkv-chaos run --seed 0 --rounds 20              seeds 0 to 19, one after the other
+  raftkv-chaos run --schedule chaos-raftkv-7-*/schedule.json   the same faults again
+"""
+
+
 class Names(click.ParamType[tuple[str, ...]]):
     """A list with commas, each name one of a few; `none` is the empty list."""
 
@@ -42,7 +53,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
-@click.command()
+@click.command(epilog=EXAMPLES)
 @click.option(
     "--target", type=click.Choice(sorted(TARGETS)), default="raftkv", show_default=True, help="What is put under test."
 )
