@@ -13,7 +13,7 @@ VIEWS = {
     "cluster": "Sync p99",
     "keys": "greeting",
     f"keys?key={for_url('greeting')}": "Changed at revision",
-    f"keys?key={for_url('app/secret')}": "Base64",
+    f"keys?key={for_url('app/secret')}": "48 B",
     "leases": "Time left",
     "locks": "checkpoint-writer",
     f"lock?name={for_url('checkpoint-writer/')}": "holds",

@@ -75,7 +75,7 @@ export const cluster = {
         { title: "Applied", kind: "number", hint: "The last log entry that its state holds", cell: (one) => answered(one, count(one.applied)) },
         { title: "Lag", kind: "number", hint: "Entries that are committed somewhere and not applied here", cell: (one) => count(lag(one, picture)) },
         { title: "Sync median", kind: "number", hint: "Synced writes to disk in the last ten seconds; where there were none, since it was started", cell: (one) => milliseconds(one.answers ? one.now.sync_p50_ms : null) },
-        { title: "Sync p99", kind: "number", hint: "1 in 100 takes longer; the line shows how that went while this page was open", sign: () => null, cell: (one) => [milliseconds(one.answers ? one.now.sync_p99_ms : null), line(one).element] },
+        { title: "Sync p99", kind: "number", hint: "1 in 100 takes longer; the line shows how that went while this page was open", sign: () => null, cell: (one) => [line(one).element, milliseconds(one.answers ? one.now.sync_p99_ms : null)] },
         { title: "Loop p99", kind: "number", hint: "How late its event loop is", cell: (one) => milliseconds(one.answers ? one.now.lag_p99_ms : null) },
         { title: "Watches", kind: "number", cell: (one) => answered(one, count(one.watches)) },
         { title: "On disk", kind: "number", cell: (one) => answered(one, size(one.size)) },
