@@ -92,7 +92,7 @@ def form(crowd: Crowd) -> float | None:
     together.wait()
     begun = CLOCK.now()
     try:
-        last: float = max(ends.get(timeout=LIMIT_S) for _ in processes)
+        last: float = max(ends.get(timeout=max(0.0, begun + LIMIT_S - CLOCK.now())) for _ in processes)
     except Empty:
         return None
     finally:
