@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: native test-native test-torch test-jax test-ui bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
+.PHONY: native test-native test-torch test-torchft test-jax test-ui bench-torch up test lint fix types contracts unit bench docs proto clean fuzz interop mutants chaos chaos-live chaos-sim
 
 up: $(VENV)/.run  ## a three-node cluster on this machine, with data in ./dev-data
 	$(BIN)/raftkv dev
@@ -43,8 +43,11 @@ fuzz: $(VENV)/.dev  ## bytes and messages from seeds, at both ports and every me
 	$(BIN)/python -m tests.rpc.fuzz $(SEED) $(LIVES)
 
 TORCH_VENV ?= .venv-torch
-test-torch: $(TORCH_VENV)/.done  ## torch's and torchft's own clients, agents and process groups, in an environment of their own: torch is large
-	$(TORCH_VENV)/bin/python -m pytest tests/torch tests/torchft -n 2 --dist loadfile --no-loadscope-reorder
+test-torch: $(TORCH_VENV)/.done  ## torch's own clients, agents and process groups, in an environment of their own: torch is large
+	$(TORCH_VENV)/bin/python -m pytest tests/torch -n 2 --dist loadfile --no-loadscope-reorder
+
+test-torchft: $(TORCH_VENV)/.done  ## torchft's own client and Manager
+	$(TORCH_VENV)/bin/python -m pytest tests/torchft -n 2 --dist loadfile
 
 # Debian's Chromium: playwright's own cannot be had everywhere.
 CHROMIUM ?= $(shell command -v chromium || echo /usr/bin/chromium)
