@@ -47,6 +47,7 @@ test-torch: $(TORCH_VENV)/.done  ## torch's own clients, agents and process grou
 	$(TORCH_VENV)/bin/python -m pytest tests/torch -n 2 --dist loadfile --no-loadscope-reorder
 
 test-torchft: $(TORCH_VENV)/.done  ## torchft's own client and Manager
+	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torchft==0.2.0
 	$(TORCH_VENV)/bin/python -m pytest tests/torchft -n 2 --dist loadfile
 
 # Debian's Chromium: playwright's own cannot be had everywhere.
@@ -79,7 +80,7 @@ bench-torch: $(TORCH_VENV)/.done  ## rendezvous beside c10d and etcd, TCPStore b
 $(TORCH_VENV)/.done: $(VENV)/.dev
 	$(BIN)/python -m venv --without-pip $(TORCH_VENV)
 	$(BIN)/python tests/torch/see.py $(TORCH_VENV)
-	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile torch==2.13.0 torchft==0.2.0 numpy
+	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile torch==2.13.0 numpy
 	env -u PYTHONDONTWRITEBYTECODE $(TORCH_VENV)/bin/python -c "import torch.distributed.run, torch._dynamo"
 	touch $@
 
