@@ -141,6 +141,8 @@ class Session:
             async with asyncio.timeout_at(None if isinf(deadline) else deadline):
                 reply = await (self._write(call) if method.repeat is Repeat.BY_ID else self._attempts(call))
         except TimeoutError as timeout_error:
+            if endpoint is None and call.at is not None:
+                self.turn_from(call.at)  # who says nothing may be cut off from the others: the next call asks elsewhere
             raise account.timed_out(call.attempt, str(call.at)) from timeout_error
         try:
             return method.response.FromString(reply.body)

@@ -279,6 +279,17 @@ async def test_write_that_is_not_answered_ends_with_its_outcome_unknown() -> Non
             await client.put("k", timeout=0.01)
 
 
+async def test_after_a_call_that_is_not_answered_the_next_one_goes_elsewhere() -> None:
+    cluster = Cluster("a", "b", raftkv=True)
+    cluster.happen("a", Silent)
+    async with cluster.client() as client:
+        with pytest.raises(DeadlineExceededError):
+            await client.get("k", timeout=0.01)
+        await client.get("k")
+        await client.get("k")
+    assert cluster.places == ["a Range", "b Range", "b Range"]
+
+
 async def test_endpoints_that_cannot_be_reached_are_named_at_the_deadline() -> None:
     cluster = Cluster("a", "b", raftkv=True)
     cluster.happen("a", Unsent)
