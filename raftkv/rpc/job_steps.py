@@ -13,7 +13,7 @@ from raftkv.rendezvous.layout import check_name, job_prefix, prefix_end
 from raftkv.reply import Reply
 from raftkv.rpc.access import Access
 from raftkv.rpc.method import Call, Kind, Method
-from raftkv.server.heartbeats import HeartbeatRelay
+from raftkv.server.heartbeats import heartbeats
 from raftkv.server.replica import Replica
 
 SERVICE = "/raftkv.v1.Rendezvous/"
@@ -28,7 +28,7 @@ class JobStepsService:
     def __init__(self, replica: Replica, access: Access) -> None:
         self._replica = replica
         self._access = access
-        self._relay = HeartbeatRelay(replica, asyncio.get_running_loop())
+        self._heartbeats = heartbeats(replica, asyncio.get_running_loop())
 
     def methods(self) -> list[Method]:
         """What it offers."""
@@ -44,7 +44,7 @@ class JobStepsService:
         check_heartbeat(request)
         prefix = job_prefix(request.job).encode()
         self._access.check(call, DeleteRangeRequest(key=prefix, range_end=prefix_end(prefix)))
-        return self._relay.tell(request)
+        return self._heartbeats.ask(request)
 
     async def steps(self, request: pb.StepsRequest, call: Call) -> pb.StepsResponse:
         """How far all workers are."""

@@ -22,7 +22,7 @@ from raftkv.rpc.metadata import needs_leader, request_id
 from raftkv.rpc.method import Call, Kind, Listener, Method, Outlet
 from raftkv.server.lease_keeper import pack_question
 from raftkv.server.quota import Quota
-from raftkv.server.renewals import Renewals
+from raftkv.server.renewals import renewals
 from raftkv.server.replica import Replica
 
 MAX_TTL_S = 9_000_000_000
@@ -46,7 +46,7 @@ class Leases:
     def __init__(self, replica: Replica, quota: Quota, access: Access, *, election_timeout_s: float, rng: Random) -> None:
         """`rng` chooses ids: it must be seeded from something that no other node has."""
         self.replica = replica
-        self.renewals = Renewals(replica)
+        self.renewals = renewals(replica)
         self.leaderless = LeaderlessStreams(lambda: replica.leader, replica.watches.loop, election_timeout_s)
         self._moment = (0, 0)
         """Revision and term that `_header` speaks of."""
@@ -160,7 +160,7 @@ class _KeepAlives(Listener):
 
     def take(self, request: rpc.LeaseKeepAliveRequest) -> None:
         """Renews one lease."""
-        reply = self._service.renewals.renew(request.ID)
+        reply = self._service.renewals.ask(request.ID)
         self._pending.append((request.ID, reply))
         reply.add_done_callback(self._answered)
 

@@ -13,7 +13,7 @@ from raftkv.pb import rpc
 from raftkv.reply import Reply
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
 from raftkv.server.rendezvous_keeper import RendezvousKeeper
-from raftkv.server.renewals import Renewals
+from raftkv.server.renewals import renewals
 from raftkv_chaos.sim.loop import LoopClock
 from raftkv_jepsen.history import Operation
 from tests.server.replicas import Cluster, Node
@@ -126,7 +126,7 @@ class Agent:
                 continue
             try:
                 async with asyncio.timeout(RENEW_S):
-                    await Renewals(node.replica).renew(self.lease)
+                    await renewals(node.replica).ask(self.lease)
             except (RequestError, TimeoutError):
                 node = self.training.node(other_than=node)
 

@@ -9,7 +9,7 @@ import pytest
 from raftkv.errors import RequestError, RoundOverError
 from raftkv.pb import rendezvous as pb
 from raftkv.peer.asks import Kind
-from raftkv.server.heartbeats import HeartbeatRelay
+from raftkv.server.heartbeats import heartbeats
 from tests.rendezvous.agents import JOB, Agent, Training
 from tests.rendezvous.jobs import settings
 from tests.rendezvous.test_under_faults import everybody_works
@@ -40,8 +40,7 @@ class Beats:
 
     async def beat(self, token: int) -> None:
         relays = {
-            node.node_id: HeartbeatRelay(node.replica, asyncio.get_running_loop())
-            for node in self.training.cluster.nodes.values()
+            node.node_id: heartbeats(node.replica, asyncio.get_running_loop()) for node in self.training.cluster.nodes.values()
         }
         while True:
             await asyncio.sleep(INTERVAL_S)
@@ -50,7 +49,7 @@ class Beats:
             request.step_seconds = 0.0 if self.stuck else INTERVAL_S
             try:
                 async with asyncio.timeout(2.0):
-                    answer = await relays[self.training.node().node_id].tell(request)
+                    answer = await relays[self.training.node().node_id].ask(request)
             except RoundOverError:
                 self.refused = True
                 return

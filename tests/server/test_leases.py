@@ -11,8 +11,9 @@ from raftkv.pb import rpc
 from raftkv.pb.command import ExpireLeases
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
+from raftkv.server.batched_asks import BatchedAsks
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings, pack_question, pack_renewal, unpack_ids
-from raftkv.server.renewals import Renewals
+from raftkv.server.renewals import renewals
 from raftkv_chaos.sim.loop import LoopClock
 from tests.server.replicas import Cluster, Node, insist, simulate, until
 
@@ -35,7 +36,7 @@ class Leases:
         self.cluster = cluster
         self.settings = LeaseSettings(election_timeout_s=ELECTION_S, **settings)
         self.keepers: dict[int, LeaseKeeper] = {}
-        self.renewals: dict[int, Renewals] = {}
+        self.renewals: dict[int, BatchedAsks[int, int]] = {}
         self.clocks: dict[int, SlipClock] = {}
         for node in cluster.nodes.values():
             self.keep(node)
@@ -44,7 +45,7 @@ class Leases:
         loop = asyncio.get_running_loop()
         clock = self.clocks[node.node_id] = SlipClock(loop)
         keeper = self.keepers[node.node_id] = LeaseKeeper(node.replica, clock, loop, self.settings)
-        self.renewals[node.node_id] = Renewals(node.replica)
+        self.renewals[node.node_id] = renewals(node.replica)
         keeper.start()
 
     def crash(self, node: Node) -> None:
@@ -65,7 +66,7 @@ class Leases:
         await insist(lambda: node.replica.propose(body(PUT, request.SerializeToString())))
 
     async def renew(self, node: Node, lease_id: int) -> int:
-        return await self.renewals[node.node_id].renew(lease_id)
+        return await self.renewals[node.node_id].ask(lease_id)
 
     async def left(self, node: Node, lease_id: int) -> int:
         answer = await node.replica.ask_leader(Kind.LEASE_TIME_TO_LIVE, pack_question(lease_id, keys=False))
@@ -125,7 +126,7 @@ def test_keepalives_of_one_turn_are_one_question() -> None:
         sent: list[object] = []
         send = follower.replica._peers.send
         follower.replica._peers.send = lambda messages: (sent.extend(messages), send(messages))[1]  # type: ignore[method-assign, func-returns-value] # a spy
-        replies = [leases.renewals[follower.node_id].renew(lease_id) for lease_id in range(1, 102)]
+        replies = [leases.renewals[follower.node_id].ask(lease_id) for lease_id in range(1, 102)]
         answers = [await reply for reply in replies]
         assert answers == [60] * 100 + [0]
         assert sum(type(message).__name__ == "Ask" for message in sent) == 1

@@ -10,7 +10,7 @@ from raftkv.mvcc.steps import SLICE_ROWS
 from raftkv.pb import rpc
 from raftkv.pb.command import ExpireLeases
 from raftkv.server.lease_keeper import BURST_S, LOOK_S, LeaseKeeper, LeaseSettings
-from raftkv.server.renewals import Renewals
+from raftkv.server.renewals import renewals
 from raftkv_chaos.sim.loop import LoopClock
 from tests.server.replicas import Cluster, Node, insist, simulate, until
 
@@ -60,8 +60,8 @@ def test_fifty_thousand_leases_change_their_leader_without_a_pause() -> None:
         heir = await cluster.leader(other_than=leader.node_id)
         await until(lambda: taken[heir.node_id])
         asked = now()
-        renewals = {node.node_id: Renewals(node.replica) for node in cluster.nodes.values()}
-        replies = [renewals[1 + lease_id % 3].renew(lease_id) for lease_id in range(1, MANY + 1, 10)]
+        by_node = {node.node_id: renewals(node.replica) for node in cluster.nodes.values()}
+        replies = [by_node[1 + lease_id % 3].ask(lease_id) for lease_id in range(1, MANY + 1, 10)]
         assert {await reply for reply in replies} == {TTL_S}
         await insist(lambda: heir.put("a", "1"))
         assert now() - asked < 0.1
