@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from raftkv.server.writer import Writer
 from raftkv.storage.engine import Batch
+from raftkv_chaos.command import main
 from raftkv_chaos.faults import Crash
 from raftkv_chaos.schedule import Schedule
 from raftkv_chaos.sim.calendar import BEGAN, simulated_calendar
@@ -148,6 +149,17 @@ def test_a_simulation_leaves_other_threads_their_time() -> None:
         other.join()
     assert seen == [True]
     assert time.time_ns is real
+
+
+def test_who_is_interrupted_has_found_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_case: Case) -> Result:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Case, "run", interrupt)
+    monkeypatch.setattr(sys, "argv", ["raftkv-chaos", "sim", "--seeds", "1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
 
 
 def test_any_executor_will_do() -> None:
