@@ -1,10 +1,7 @@
 """The leader's part in leases: it alone reckons with time, renews, and says when a lease is over.
 
-    leader of a term, and its first entry applied    it keeps the times, all begun anew (raftkv.server.lease_times)
-    anything else                                    it keeps none, renews nothing, revokes nothing
-
-Time is the monotonic clock of this process, less the time in which the process itself stood still (stopped, swapped out): it
-heard no renewals then, so it counts none of that against anybody.
+    leader of a term (raftkv.server.leader_duty)    it keeps the times, all begun anew (raftkv.server.lease_times)
+    anything else                                   it keeps none, renews nothing, revokes nothing
 
 What keeps a promise, "this lease lives for another TTL", from being broken:
 
@@ -15,7 +12,7 @@ What keeps a promise, "this lease lives for another TTL", from being broken:
     - where a checkpoint says less than the promise, the log is told first
 """
 
-from asyncio import AbstractEventLoop, TimerHandle
+from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,21 +20,20 @@ from struct import Struct, pack, unpack
 
 from raftkv.apply.command import CHECKPOINT_LEASES, EXPIRE_LEASES, body
 from raftkv.clock import Clock
-from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError, StoppedError, UnavailableError
+from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError, UnavailableError
 from raftkv.lease import Lease
 from raftkv.mvcc.steps import Steps
 from raftkv.pb.command import CheckpointLeases, ExpireLeases
 from raftkv.pb.rpc import LeaseTimeToLiveResponse
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
+from raftkv.server.leader_duty import LeaderDuty
 from raftkv.server.lease_times import LeaseTimes
 from raftkv.server.measured import TTL_BOUNDS_S, Histogram
 from raftkv.server.replica import Replica
 
 LOOK_S = 0.05
 """Between two looks at the times."""
-STALL_S = 0.5
-"""A look that is so late means that the process stood still."""
 BURST_S = 0.1
 """Revocations that were not needed are saved up for so long."""
 MAX_CHECKPOINTS = 1000
@@ -100,24 +96,21 @@ class LeaseKeeper:
 
     def __init__(self, replica: Replica, clock: Clock, loop: AbstractEventLoop, settings: LeaseSettings) -> None:
         self._replica = replica
-        self._clock = clock
         self._loop = loop
+        self._duty = LeaderDuty(replica, clock, loop, look_s=LOOK_S, begin=self._begin, look=self._look)
         self._settings = settings
         self._lessor = replica.machine.lessor
         self._times = LeaseTimes(revokes_per_s=settings.revokes_per_s, checkpoint_interval_s=settings.checkpoint_interval_s)
-        self._term = 0
-        """In which this node keeps the times; 0: it does not."""
-        self._looked_at = clock.now()
-        self._stood_still_s = 0.0
         self._allowance = 0.0
         """How many leases may be revoked now."""
+        self._allowed_at = 0.0
+        """When that was."""
         self._ending: list[int] = []
         """What was proposed to be revoked and is not known to be settled."""
         self._proposed = False
         """Whether that is under way. One at a time: so it is bounded."""
         self._blocked: deque[tuple[Sequence[int], Reply[bytes]]] = deque()
         """Renewals that wait for it."""
-        self._timer: TimerHandle | None = None
         self.renewed = 0
         """Leases renewed since this process started."""
         self.ttl_s = Histogram(TTL_BOUNDS_S)
@@ -128,50 +121,34 @@ class LeaseKeeper:
         self._lessor.observer = self
         self._replica.asks.serve(Kind.RENEW_LEASES, self._renew)
         self._replica.asks.serve(Kind.LEASE_TIME_TO_LIVE, self._time_to_live)
-        self._timer = self._loop.call_later(LOOK_S, self._look)
+        self._duty.start()
 
     def stop(self) -> None:
         """Looks no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._duty.stop()
 
     # --- what the log says (Observer) ------------------------------------------------------------------------------
 
     def granted(self, lease: Lease) -> None:
         self.ttl_s.observe(lease.ttl_s)
-        if self._term:
-            self._times.grant(lease, self._now())
+        if self._duty.term:
+            self._times.grant(lease, self._duty.now())
 
     def revoked(self, lease_id: int) -> None:
-        if self._term:
+        if self._duty.term:
             self._times.forget(lease_id)
 
     # --- time and leadership ---------------------------------------------------------------------------------------
 
-    def _now(self) -> float:
-        """Seconds in which this process was there to hear renewals."""
-        now = self._clock.now()
-        late = now - self._looked_at - LOOK_S
-        if late > STALL_S:
-            self._stood_still_s += late
-        self._looked_at = now
-        return now - self._stood_still_s
-
-    def _leads(self) -> bool:
-        """Whether this node keeps the times; it begins or ends that where it has to."""
-        replica = self._replica
-        term = replica.term if replica.is_leader and replica.machine.applied_term == replica.term else 0
-        if term != self._term:
-            self._end()
-            self._term = term
-            if term:
-                self._take_over(term, self._times.begin(self._lessor.leases, self._now(), self._settings.election_timeout_s))
-        return term != 0
+    def _begin(self, term: int) -> None:
+        self._end()
+        if term:
+            self._allowed_at = self._duty.now()
+            self._take_over(term, self._times.begin(self._lessor.leases, self._allowed_at, self._settings.election_timeout_s))
 
     def _take_over(self, term: int, steps: Steps[None]) -> None:
         """Takes over a slice of the leases, and the others in the turns that follow."""
-        if term == self._term and self._timer is not None and next(steps, _DONE) is not _DONE:
+        if term == self._duty.term and self._duty.looks and next(steps, _DONE) is not _DONE:
             self._loop.call_soon(self._take_over, term, steps)
 
     def _end(self) -> None:
@@ -182,22 +159,13 @@ class LeaseKeeper:
         for _, reply in blocked:
             _refuse(reply, NotLeaderError())
 
-    def _look(self) -> None:
-        if self._replica.failed.done():
-            return
-        self._timer = self._loop.call_later(LOOK_S, self._look)
-        before = self._looked_at
-        now = self._now()
-        if not self._leads():
-            return
+    def _look(self, now: float) -> None:
         rate = self._settings.revokes_per_s
-        self._allowance = min(self._allowance + rate * (self._looked_at - before), rate * BURST_S)
-        try:
-            if not self._proposed:
-                self._expire(now)
-            self._checkpoint(now)
-        except StoppedError:
-            self.stop()
+        self._allowance = min(self._allowance + rate * (now - self._allowed_at), rate * BURST_S)
+        self._allowed_at = now
+        if not self._proposed:
+            self._expire(now)
+        self._checkpoint(now)
 
     # --- expiry ------------------------------------------------------------------------------------------------------
 
@@ -210,18 +178,18 @@ class LeaseKeeper:
         self._ending = doomed
         if not doomed:
             return
-        term = self._term
+        term = self._duty.term
         message = ExpireLeases(term=term, ids=doomed)
         self._proposed = True
         reply = self._replica.propose_duty(body(EXPIRE_LEASES, message.SerializeToString()))
         reply.add_done_callback(lambda outcome: self._expired(term, outcome.exception()))
 
     def _expired(self, term: int, error: BaseException | None) -> None:
-        if term != self._term:
+        if term != self._duty.term:
             return
         self._proposed = False
         if error is not None and not isinstance(error, UnavailableError):
-            self._times.spare(self._ending, self._now() + SPARE_S)
+            self._times.spare(self._ending, self._duty.now() + SPARE_S)
             self._ending = []
         blocked, self._blocked = self._blocked, deque()
         for lease_ids, reply in blocked:
@@ -236,7 +204,7 @@ class LeaseKeeper:
             self._note([lease_id for lease_id, _ in due], [remaining_s for _, remaining_s in due])
 
     def _note(self, lease_ids: Sequence[int], remaining_s: Sequence[int]) -> Reply[object]:
-        message = CheckpointLeases(term=self._term, ids=lease_ids, remaining_s=remaining_s)
+        message = CheckpointLeases(term=self._duty.term, ids=lease_ids, remaining_s=remaining_s)
         return self._replica.propose_duty(body(CHECKPOINT_LEASES, message.SerializeToString()))
 
     # --- renewal -----------------------------------------------------------------------------------------------------
@@ -260,10 +228,10 @@ class LeaseKeeper:
     def _renew_now(self, lease_ids: Sequence[int], reply: Reply[bytes]) -> None:
         if reply.done():
             return
-        if not self._leads():
+        if not self._duty.leads():
             _refuse(reply, NotLeaderError())
             return
-        renewed = self._times.renew(lease_ids, self._now())
+        renewed = self._times.renew(lease_ids, self._duty.now())
         if renewed.ending:
             self._blocked.append((lease_ids, reply))
         elif renewed.understated:
@@ -277,14 +245,14 @@ class LeaseKeeper:
 
     def _restate(self, lease_ids: list[int], ttls: list[int], reply: Reply[bytes]) -> None:
         """The log says that less is left of these than is about to be promised: it is told otherwise first."""
-        term, checkpoint = self._term, self._times.checkpoint_number()
+        term, checkpoint = self._duty.term, self._times.checkpoint_number()
 
         def told(outcome: Reply[object]) -> None:
             error = outcome.exception()
             if isinstance(error, RequestError):
                 _refuse(reply, error)
                 return
-            if term == self._term:
+            if term == self._duty.term:
                 self._times.restated(lease_ids, checkpoint)
             if not reply.done():
                 self._promise(ttls, reply)
@@ -304,13 +272,13 @@ class LeaseKeeper:
         return self._replica.read(lambda: self._answer(lease_id, keys=keys))
 
     def _answer(self, lease_id: int, *, keys: bool) -> bytes:
-        if not self._leads():
+        if not self._duty.leads():
             raise NotLeaderError
         lease = self._lessor.leases.get(lease_id)
         if lease is None:
             return LeaseTimeToLiveResponse(ID=lease_id, TTL=-1).SerializeToString()
         response = LeaseTimeToLiveResponse(
-            ID=lease_id, TTL=self._times.remaining_s(lease_id, self._now()), grantedTTL=lease.ttl_s
+            ID=lease_id, TTL=self._times.remaining_s(lease_id, self._duty.now()), grantedTTL=lease.ttl_s
         )
         if keys:
             response.keys.extend(self._lessor.keys(lease_id))

@@ -4,10 +4,10 @@ All of it is soft: a new leader begins with nothing but the last quorum of each 
 which calls wait there (raftkv.server.lighthouse_callers). Until its heartbeat timeout is over it takes every group of the last
 quorum to be alive: silence that began with another leader is held against nobody. So a change of leaders never makes a quorum smaller.
 
-As with leases, a time in which the process stood still does not count, and what a leader tells the log counts in its own term only.
+What a leader tells the log counts in its own term only, as with leases.
 """
 
-from asyncio import AbstractEventLoop, TimerHandle
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 
 from raftkv.apply.command import FORM_QUORUM, body
 from raftkv.clock import Clock
-from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError, StoppedError
+from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError
 from raftkv.lighthouse import Caller, QuorumOptions, decide, options_key, parse_options
 from raftkv.mvcc import finish
 from raftkv.pb.kv import KeyValue
@@ -24,14 +24,13 @@ from raftkv.pb.rpc import RangeRequest
 from raftkv.pb.torchft import QuorumMember
 from raftkv.peer.asks import Kind
 from raftkv.reply import Reply
+from raftkv.server.leader_duty import LeaderDuty
 from raftkv.server.replica import Replica
 
 log = structlog.get_logger(__name__)
 
 LOOK_S = 0.1
 """Between two looks at the times, as in torchft's lighthouse."""
-STALL_S = 0.5
-"""A look that is so late means that the process stood still."""
 SILENCE_S = 3.0
 """Calls of a node that was not heard of for so long wait no more: it tells of them several times a second."""
 MAX_GROUPS = 10_000
@@ -73,74 +72,44 @@ class LighthouseKeeper:
 
     def __init__(self, replica: Replica, clock: Clock, loop: AbstractEventLoop, unix_time: Callable[[], float]) -> None:
         self._replica = replica
-        self._clock = clock
-        self._loop = loop
+        self._duty = LeaderDuty(replica, clock, loop, look_s=LOOK_S, begin=self._begin, look=self._look)
         self._unix_time = unix_time
         self._lighthouses = replica.machine.lighthouses
-        self._term = 0
-        """In which this node keeps what follows; 0: it does not."""
         self._jobs: dict[str, _Job] = {}
         self._heard: dict[int, float] = {}
         """When each node was heard of."""
         self._began = 0.0
-        self._looked_at = clock.now()
-        self._stood_still_s = 0.0
-        self._timer: TimerHandle | None = None
 
     def start(self) -> None:
         """Begins to look."""
         self._lighthouses.audience.append(self)
         self._replica.asks.serve(Kind.LIGHTHOUSE, self._take)
-        self._timer = self._loop.call_later(LOOK_S, self._look)
+        self._duty.start()
 
     def stop(self) -> None:
         """Looks no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._duty.stop()
 
     # --- time and leadership ---------------------------------------------------------------------------------------
 
-    def _now(self) -> float:
-        """Seconds in which this process was there to hear groups."""
-        now = self._clock.now()
-        late = now - self._looked_at - LOOK_S
-        if late > STALL_S:
-            self._stood_still_s += late
-        self._looked_at = now
-        return now - self._stood_still_s
+    def _begin(self, _term: int) -> None:
+        self._jobs, self._heard, self._began = {}, {}, self._duty.now()
 
-    def _leads(self, now: float) -> bool:
-        replica = self._replica
-        term = replica.term if replica.is_leader and replica.machine.applied_term == replica.term else 0
-        if term != self._term:
-            self._term, self._jobs, self._heard, self._began = term, {}, {}, now
-        return term != 0
-
-    def _look(self) -> None:
-        if self._replica.failed.done():
-            return
-        self._timer = self._loop.call_later(LOOK_S, self._look)
-        now = self._now()
-        if not self._leads(now):
-            return
+    def _look(self, now: float) -> None:
         for node in [node for node, heard_at in self._heard.items() if now - heard_at > SILENCE_S]:
             self._drop_calls(node)
             del self._heard[node]
-        try:
-            for name, job in list(self._jobs.items()):
-                self._tidy(name, job, now)
-                if job.calls:
-                    self._consider(name, job, now)
-        except StoppedError:
-            self.stop()
+        for name, job in list(self._jobs.items()):
+            self._tidy(name, job, now)
+            if job.calls:
+                self._consider(name, job, now)
 
     # --- what nodes tell -------------------------------------------------------------------------------------------
 
     def _take(self, data: bytes, node: int) -> Reply[bytes]:
         """The news of a node, and which of its calls are answered. Raises NotLeaderError, InvalidArgumentError."""
-        now = self._now()
-        if not self._leads(now):
+        now = self._duty.now()
+        if not self._duty.leads():
             raise NotLeaderError
         try:
             news = LighthouseNews.FromString(data)
@@ -221,7 +190,7 @@ class LighthouseKeeper:
 
     def _propose(self, name: str, job: _Job, members: Sequence[QuorumMember]) -> None:
         groups = {member.replica_id for member in members}
-        request = FormQuorum(term=self._term, job=name, created_ns=int(self._unix_time() * 1_000_000_000))
+        request = FormQuorum(term=self._duty.term, job=name, created_ns=int(self._unix_time() * 1_000_000_000))
         request.participants.extend(members)
         request.tickets.extend(ticket for ticket, call in job.calls.items() if call.member.replica_id in groups)
         job.proposed = True
@@ -244,7 +213,7 @@ class LighthouseKeeper:
         # A group that asks a second time while its quorum is on its way is in that quorum, too.
         groups = set(self._lighthouses.jobs[job].groups)
         late = [ticket for ticket, call in known.calls.items() if call.member.replica_id in groups]
-        known.answered, known.response, known.formed_at = frozenset((*tickets, *late)), response, self._now()
+        known.answered, known.response, known.formed_at = frozenset((*tickets, *late)), response, self._duty.now()
         for ticket in late:
             del known.calls[ticket]
         for call in known.calls.values():  # who was left out asks anew: the next quorum waits for others as long as any

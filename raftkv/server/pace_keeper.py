@@ -19,7 +19,6 @@ from raftkv.errors import (
     NotLeaderError,
     RequestError,
     RoundOverError,
-    StoppedError,
     TooManyRequestsError,
 )
 from raftkv.pace import JobPace, hang_of
@@ -123,7 +122,7 @@ class PaceKeeper:
     # --- looks -------------------------------------------------------------------------------------------------------
 
     def look(self, now: float) -> None:
-        """Looks at all jobs, if it is time; only where this node leads."""
+        """Looks at all jobs, if it is time; only where this node leads. Raises StoppedError."""
         if now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
@@ -156,13 +155,10 @@ class PaceKeeper:
             message.hangs.add(job=job.name, token=job.token)
 
     def _tell(self, message: JobTimeouts) -> None:
-        """What is not applied is found, and told, again at a later look."""
+        """What is not applied is found, and told, again at a later look. Raises StoppedError."""
         term = self._term
         self._proposed = True
-        try:
-            reply = self._replica.propose_duty(body(RENDEZVOUS_TIMEOUTS, message.SerializeToString()))
-        except StoppedError:
-            return
+        reply = self._replica.propose_duty(body(RENDEZVOUS_TIMEOUTS, message.SerializeToString()))
         reply.add_done_callback(lambda _: self._told(term))
 
     def _told(self, term: int) -> None:

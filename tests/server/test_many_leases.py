@@ -122,3 +122,24 @@ def test_ten_thousand_leases_that_end_together_hold_up_no_write(monkeypatch: Any
     simulate(scenario)
     assert max(ended) <= RATE * BURST_S
     assert sum(ended) == 3 * STORM
+
+
+def test_leases_that_end_do_not_wait_while_others_are_renewed() -> None:
+    many = 500
+
+    async def scenario(cluster: Cluster) -> None:
+        for node in cluster.nodes.values():
+            keep(node)
+        leader = await cluster.leader()
+        grant_everywhere(cluster, range(1, many + 1))
+        keepalives, lessor = renewals(leader.replica), leader.replica.machine.lessor
+        await asyncio.sleep(TTL_S - 1)
+        await keepalives.ask(1)
+        await until(lambda: len(lessor.leases) < many)
+        began = now()
+        while len(lessor.leases) > 1:
+            assert await keepalives.ask(1) == TTL_S
+            await asyncio.sleep(0.002)
+        assert now() - began <= many / RATE + 1
+
+    simulate(scenario)

@@ -2,7 +2,7 @@
 
 from raftkv_chaos.mutants.mutant import Edit, Impossible, Mutant
 
-KEEPER, TIMES = "raftkv.server.lease_keeper", "raftkv.server.lease_times"
+KEEPER, TIMES, DUTY = (f"raftkv.server.{name}" for name in ("lease_keeper", "lease_times", "leader_duty"))
 COMMANDS, LESSOR, STORE = "raftkv.lease.commands", "raftkv.lease.lessor", "raftkv.mvcc.store"
 
 RIG = ("lease",)
@@ -28,18 +28,18 @@ MUTANTS = (
         (
             Edit(
                 KEEPER,
-                "        if self._term:\n            self._times.grant(lease, self._now())",
-                "        self._times.grant(lease, self._now())",
+                "        if self._duty.term:\n            self._times.grant(lease, self._duty.now())",
+                "        self._times.grant(lease, self._duty.now())",
             ),
             Edit(
                 KEEPER,
-                "        if self._term:\n            self._times.forget(lease_id)",
+                "        if self._duty.term:\n            self._times.forget(lease_id)",
                 "        self._times.forget(lease_id)",
             ),
             Edit(
                 KEEPER,
-                "            if term:\n                self._take_over(",
-                "            if term and not len(self._times):\n                self._take_over(",
+                "        if term:\n            self._allowed_at",
+                "        if term and not len(self._times):\n            self._allowed_at",
             ),
             Edit(KEEPER, "        self._times.clear()\n        self._ending", "        self._ending"),
         ),
@@ -69,7 +69,7 @@ MUTANTS = (
     _one(
         "L5",
         "every member ends leases by its own reckoning",
-        KEEPER,
+        DUTY,
         "term = replica.term if replica.is_leader and replica.machine.applied_term == replica.term else 0",
         "term = replica.term if replica.machine.applied_term == replica.term else 0",
     ),
@@ -84,10 +84,10 @@ MUTANTS = (
         "L6b",
         "a lease that was revoked is renewed",
         KEEPER,
-        "        if self._term:\n            self._times.forget(lease_id)",
-        "        if not self._term:\n            self._times.forget(lease_id)",
+        "        if self._duty.term:\n            self._times.forget(lease_id)",
+        "        if not self._duty.term:\n            self._times.forget(lease_id)",
     ),
-    _one("L7", "a clock that jumps ends leases", KEEPER, "return now - self._stood_still_s", "return now"),
+    _one("L7", "a clock that jumps ends leases", DUTY, "return now - self._stood_still_s", "return now"),
     _one(
         "L8",
         "a key that was put again without its lease still ends with it",

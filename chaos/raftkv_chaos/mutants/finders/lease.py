@@ -77,7 +77,7 @@ class World:
             self.cluster.rough.let_go(node.node_id)
             if node.replica is replica and not replica.failed.done():
                 replica._tick()  # noqa: SLF001
-                keeper._look()  # noqa: SLF001
+                keeper._duty._look()  # noqa: SLF001
 
         asyncio.get_running_loop().call_later(seconds, go_on)
 
