@@ -3,17 +3,22 @@
 import json
 import os
 import sys
-from asyncio import Queue, TaskGroup, create_subprocess_exec, timeout
+from asyncio import Queue, TaskGroup, Timeout, create_subprocess_exec, get_running_loop, sleep, timeout
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from raftkv_chaos.mutants.finders import seeds_of
 from raftkv_chaos.mutants.hunt import NO_MUTANT, ROOT
 from raftkv_chaos.mutants.mutant import Mutant
 
 GRACE = 4.0
-"""Real time that a worker gets for each second of processor time that it may use: the machine may be busy with other things."""
+"""Real time that a worker gets for each second of processor time that it may use, and again as long as it uses any: the machine may be
+busy with other things.
+"""
+IDLE_S = 1.0
+"""Whoever uses less in all that time waits for what never comes."""
 
 
 class CampaignError(Exception):
@@ -139,9 +144,12 @@ async def _worker(mutant: str, name: str, seeds: Sequence[int], budget: Budget) 
         sys.executable, "-m", "raftkv_chaos.mutants.hunt", *arguments,
         stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "0"},
     )  # fmt: skip
+    watched = _Watched(process.pid, budget.finder_s + budget.seed_s)
     try:
-        async with timeout(GRACE * (budget.finder_s + budget.seed_s)):
+        async with timeout(watched.allowed_s) as patience, TaskGroup() as tasks:
+            watcher = tasks.create_task(watched.extend(patience))
             output, errors = await process.communicate()
+            watcher.cancel()
     except TimeoutError:
         process.kill()
         await process.wait()
@@ -151,3 +159,26 @@ async def _worker(mutant: str, name: str, seeds: Sequence[int], budget: Budget) 
         raise CampaignError(f"the worker for {mutant} and {name} failed:\n{errors.decode()[-2000:]}")
     answer: dict = json.loads(output)  # type: ignore[type-arg] # as above
     return answer
+
+
+class _Watched:
+    """A worker, which has as much time as it makes use of."""
+
+    def __init__(self, pid: int, budget_s: float) -> None:
+        self._pid = pid
+        self._budget_s = budget_s
+        self.allowed_s = GRACE * budget_s
+
+    async def extend(self, patience: Timeout) -> None:
+        """Shortly before its time is over: it gets as much again, unless it hangs, or cannot be interrupted."""
+        before_s, used_s = 0.0, IDLE_S
+        while before_s + IDLE_S <= used_s <= 2 * self._budget_s:
+            await sleep(0.9 * self.allowed_s)
+            before_s, used_s = used_s, self._used_s()
+            now = get_running_loop().time()
+            patience.reschedule(now + self.allowed_s)
+
+    def _used_s(self) -> float:
+        """Its processor time, as Linux tells it (proc(5): utime and stime)."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -133,7 +133,7 @@ MUTANTS = (
         TIMES,
         "slot = max(begun + time_s, slot + gap_s)",
         "slot = begun + time_s",
-        ("lease", "tests:tests/lease/test_times.py"),
+        ("tests:tests/lease/test_times.py", "lease"),
     ),
     _one("L14", "a renewal does not move the end of the lease", TIMES, "            timed.deadline = now + timed.ttl_s\n", ""),
     _one(
@@ -142,6 +142,7 @@ MUTANTS = (
         KEEPER,
         "doomed = self._times.still_ending(self._ending)",
         "doomed = self._times.still_ending(())",
+        ("tests:tests/server/test_leases.py", "lease"),
     ),
 )
 IMPOSSIBLE: tuple[Impossible, ...] = ()

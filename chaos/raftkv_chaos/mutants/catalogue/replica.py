@@ -4,7 +4,7 @@ from raftkv_chaos.mutants.mutant import Edit, Impossible, Mutant
 
 REPLICA, WRITER, PROPOSALS, READS = (f"raftkv.server.{name}" for name in ("replica", "writer", "proposals", "reads"))
 APPLIER, CHANGES, RAFT = "raftkv.server.applier", "raftkv.server.changes", "raftkv.raft.raft"
-SNAPSHOT, LOG = "raftkv.storage.snapshot", "raftkv.storage.log"
+SNAPSHOTS, SNAPSHOT, LOG = "raftkv.server.snapshots", "raftkv.storage.snapshot", "raftkv.storage.log"
 
 CLUSTER = ("cluster",)
 
@@ -95,6 +95,21 @@ MUTANTS = (
         "if rows.crc32 != self._checksum:",
         "if rows.crc32 < 0:",
         ("tests:tests/storage/test_snapshot.py",),
+    ),
+    _one(
+        "R35b",
+        "a snapshot that does not go on is never given up (was a bug of ours)",
+        SNAPSHOTS,
+        "STALLED_S = 20.0",
+        "STALLED_S = 1e9",
+    ),
+    _one(
+        "R35c",
+        "a snapshot that nobody needs any more keeps the next one out (was a bug of ours)",
+        SNAPSHOTS,
+        "if not self._arrived(message):",
+        "if not (self._arrived(message) or message.term):",
+        ("sim",),
     ),
     Mutant(
         "R38",

@@ -23,6 +23,10 @@ CHECKPOINTS_S = (1.0, 300.0)
 """Either nearly all leases have checkpoints, or none."""
 END_S = 60.0
 """Within so long all leases end when nobody renews them, however often the leader changes and however much is written."""
+PATIENCES_S = (0.5, 2.0, 7.0)
+"""How long nodes wait for the log: less than a disk may stall, or longer."""
+IN_VAIN_S = 1.2
+"""How long a node is cut off to which leadership is handed: longer than the leader tries."""
 REIGN_S = 4.0
 """How long a leader leads then, where it changes: less than some leases last."""
 PACES = ((0.1, 0.5), (0.1, 0.9), (0.8, 1.05))
@@ -50,6 +54,8 @@ class World:
         self.floods = rng.random() < 0.3
         """Whether everybody writes at once now and then, which takes time to live through."""
         self._still: dict[int, asyncio.Event] = {}
+        self._applied = 0
+        """How far any node has been seen to be: who is behind that says nothing of what is gone."""
         self.now = asyncio.get_running_loop().time
 
     def alive(self, lease_id: int) -> list[Node]:
@@ -81,12 +87,17 @@ class World:
 
         asyncio.get_running_loop().call_later(seconds, go_on)
 
+    def saw(self, node: Node) -> None:
+        """Notes how far a node is."""
+        self._applied = max(self._applied, node.replica.machine.applied_index)
+
     def look(self) -> None:
         """What every node has, against what was promised."""
         self.cluster.check()
         furthest = max(self.cluster.up(), key=lambda node: node.replica.machine.applied_index, default=None)
-        if furthest is None:
+        if furthest is None or furthest.replica.machine.applied_index < self._applied:
             return
+        self.saw(furthest)
         for lease_id, known in self.known.items():
             self._look_at(lease_id, known, gone=not self.leases.has(furthest, lease_id))
 
@@ -107,7 +118,8 @@ def find(seed: int) -> None:
 async def _scenario(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 (to be repeated)
     async with Tasks() as tasks:
-        cluster = RoughCluster(tasks, 3, rng.getrandbits(32), max_pending=rng.choice((20, 20_000)))
+        settings = {"max_pending": rng.choice((20, 20_000)), "patience_s": rng.choice(PATIENCES_S)}
+        cluster = RoughCluster(tasks, 3, rng.getrandbits(32), **settings)
         world = World(cluster, rng)
         await cluster.leader()
         await _rough_times(world)
@@ -171,6 +183,7 @@ async def _grant(world: World, rng: random.Random, lease_id: int) -> Known | Non
         async with asyncio.timeout(20):
             await world.awake(node := rng.choice(up))
             await world.leases.grant(node, lease_id, ttl)
+            world.saw(node)
     except (RequestError, TimeoutError):
         return None
     known = world.known[lease_id] = Known(ttl, promised_until=asked + ttl if world.now() < asked + ttl else 0.0)
@@ -255,6 +268,15 @@ def _hand_over(world: World, rng: random.Random) -> None:
             node.replica.wake()
 
 
+def _hand_over_in_vain(world: World, rng: random.Random) -> None:
+    """To one that does not hear of it: for an election timeout nothing can be proposed, and the leader stays."""
+    if (node := _leader(world)) is not None:
+        target = rng.choice([other for other in world.cluster.ids if other != node.node_id])
+        world.cluster.network.cut(node.node_id, target)
+        node.replica._raft.transfer_leadership(target)  # noqa: SLF001 (as above)
+        asyncio.get_running_loop().call_later(IN_VAIN_S, world.cluster.network.heal)
+
+
 def _stop(world: World, rng: random.Random) -> None:
     """A process, mostly the leader's, is stopped for a while."""
     node = _leader(world) if rng.random() < 0.8 else rng.choice(list(world.cluster.nodes.values()))
@@ -295,15 +317,16 @@ async def _all_end(world: World) -> None:
         if world.leases.keepers[node.node_id]._replica is not node.replica:  # noqa: SLF001 (it was started anew)
             world.leases.keep(node)
     ended = world.now() + END_S
-    # Without checkpoints each new leader gives every lease its whole time again.
-    changes, floods = world.checkpoint_s < REIGN_S and world.rng.random() < 0.5, world.floods
-    next_change = world.now() + REIGN_S
+    floods, act = world.floods, world.rng.choice((None, _hand_over, _hand_over_in_vain))
+    if act is _hand_over and world.checkpoint_s > REIGN_S:
+        act = None  # without checkpoints each new leader gives every lease its whole time again
+    next_act = world.now()
     while world.now() < ended and any(world.alive(lease_id) for lease_id in world.known):
         await asyncio.sleep(LOOK_S)
         world.look()
-        if changes and world.now() > next_change:
-            next_change += REIGN_S
-            _hand_over(world, world.rng)
+        if act is not None and world.now() > next_act:
+            next_act += REIGN_S if act is _hand_over else world.rng.uniform(IN_VAIN_S, REIGN_S)
+            act(world, world.rng)
         for node in world.cluster.up() if floods else ():
             _write_until_refused(node)
     left = [lease_id for lease_id in world.known if world.alive(lease_id)]
