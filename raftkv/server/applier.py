@@ -9,16 +9,14 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from raftkv.apply.machine import StateMachine
 from raftkv.apply.outcome import Outcome
-from raftkv.clock import Clock
 from raftkv.mvcc import Event
 from raftkv.mvcc.steps import Steps
 from raftkv.raft.messages import Entry
 from raftkv.server.measured import Measured
+from raftkv.server.parts import Parts, Settings
 from raftkv.server.proposals import Proposals
 from raftkv.server.request_times import RequestTimes
-from raftkv.storage.overlay import Overlay
 
 log = structlog.get_logger(__name__)
 
@@ -34,32 +32,29 @@ class Applier:
 
     def __init__(
         self,
-        machine: StateMachine,
-        overlay: Overlay,
+        parts: Parts,
         proposals: Proposals,
-        clock: Clock,
+        settings: Settings,
         *,
-        node_id: int,
         answer: Callable[[Outcome, int], None],
         changed: Callable[[Sequence[Event]], None],
         measured: Measured,
         times: RequestTimes,
-        slow_s: float,
     ) -> None:
         """`answer` is called with every outcome whose proposal was made here, and the proposal's number; `changed` before it,
-        with the events of every outcome that has some. `slow_s`: an entry that takes longer is counted, and told.
+        with the events of every outcome that has some.
         """
-        self._machine = machine
-        self._overlay = overlay
+        self._machine = parts.machine
+        self._overlay = parts.overlay
         self._proposals = proposals
-        self._clock = clock
-        self._node_id = node_id
+        self._clock = parts.clock
+        self._node_id = settings.node_id
         self._answer = answer
         self._changed = changed
         self._measured = measured
         self._times = times
-        self._slow_s = slow_s
-        self.at = clock.now()
+        self._slow_s = settings.slow_apply_s
+        self.at = parts.clock.now()
         """When something was applied last; a few milliseconds late at most."""
         self._backlog: deque[Entry] = deque()
         self._long: tuple[Entry, Steps[Outcome]] | None = None

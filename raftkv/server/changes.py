@@ -16,8 +16,6 @@ from collections import deque
 from collections.abc import Mapping
 
 from raftkv.apply.changes import check_change, raft_change, refusal_number, voters
-from raftkv.apply.machine import StateMachine
-from raftkv.clock import Clock
 from raftkv.errors import (
     LearnerNotReadyError,
     NotEnoughStartedError,
@@ -29,13 +27,15 @@ from raftkv.pb.command import ChangeMember, Command
 from raftkv.pb.rpc import Member
 from raftkv.raft.membership import encode_change
 from raftkv.raft.messages import EntryKind, Propose
-from raftkv.raft.raft import Raft
 from raftkv.raft.status import Status
 from raftkv.server.forwarded import is_change
+from raftkv.server.parts import Parts, Settings
 from raftkv.server.proposals import Proposal, Proposals
 
 IN_SYNC = 0.9
 """The part of the leader's log that a learner must have before it may vote (etcd: readyPercent)."""
+HEALTH_TICKS = 10
+"""Ticks of silence after which a voter counts as gone: an election timeout of etcd's."""
 MAX_WAITING = 256
 """Changes that may wait at the leader; more are dropped, and their proposers time out."""
 
@@ -59,31 +59,16 @@ class _Waiting:
 class MembershipChanges:
     """The changes that this node has proposed or, as the leader, is to make."""
 
-    def __init__(
-        self,
-        raft: Raft,
-        machine: StateMachine,
-        proposals: Proposals,
-        clock: Clock,
-        *,
-        node_id: int,
-        strict: bool,
-        max_learners: int,
-        patience_s: float,
-        health_s: float,
-    ) -> None:
-        """`strict`: refuse what would leave the cluster without a quorum. `health_s`: how long a voter may be silent before it
-        counts as gone.
-        """
-        self._raft = raft
-        self._machine = machine
+    def __init__(self, parts: Parts, proposals: Proposals, settings: Settings) -> None:
+        self._raft = parts.raft
+        self._machine = parts.machine
         self._proposals = proposals
-        self._clock = clock
-        self._node_id = node_id
-        self._strict = strict
-        self._max_learners = max_learners
-        self._patience_s = patience_s
-        self._health_s = health_s
+        self._clock = parts.clock
+        self._node_id = settings.node_id
+        self._strict = settings.strict_reconfig
+        self._max_learners = settings.max_learners
+        self._patience_s = settings.patience_s
+        self._health_s = HEALTH_TICKS * settings.tick_s
         self._waiting: deque[_Waiting] = deque()
         self._last_index = 0
         """The last entry with a change that this leader appended."""

@@ -55,8 +55,6 @@ from raftkv.server.writer import Writer
 from raftkv.tracing import TraceContext
 from raftkv.watch import Hub, Surroundings
 
-HEALTH_TICKS = 10
-"""Ticks of silence after which a voter counts as gone where the members are to be changed: an election timeout of etcd's."""
 MAX_OFFER_BYTES = 1024 * 1024
 """Proposals given to Raft in one go; the next go follows in the same turn."""
 
@@ -97,17 +95,7 @@ class Replica:
         self.asks = Asks(settings.node_id, parts.clock, life, wake=self.wake)
         """Questions to and from single nodes."""
         self._leader_asks = LeaderAsks(self.asks, parts.clock, lambda: self.leader, patience_s=settings.patience_s)
-        self._changes = MembershipChanges(
-            parts.raft,
-            parts.machine,
-            self._proposals,
-            parts.clock,
-            node_id=settings.node_id,
-            strict=settings.strict_reconfig,
-            max_learners=settings.max_learners,
-            patience_s=settings.patience_s,
-            health_s=HEALTH_TICKS * settings.tick_s,
-        )
+        self._changes = MembershipChanges(parts, self._proposals, settings)
         self._slices = Slices(loop, parts.clock)
         self._history_slices = Slices(loop, parts.clock)
         self.watches = Hub(
@@ -133,25 +121,20 @@ class Replica:
             failed=self.fail,
         )
         self._applier = Applier(
-            parts.machine,
-            parts.overlay,
+            parts,
             self._proposals,
-            parts.clock,
-            node_id=settings.node_id,
+            settings,
             answer=self._answer,
             changed=self.watches.add,
             measured=self.measured,
             times=self.times,
-            slow_s=settings.slow_apply_s,
         )
         self._scrubber = Scrubber(
             parts.machine.store, parts.overlay, loop, changed=self._writer.linger, failed=self.fail, measured=self.measured
         )
         self._outgoing = Outgoing(parts.engine, parts.storage, loop, tasks, finished=self._snapshot_sent)
         self._incoming = Incoming(parts.engine, parts.storage, loop, arrived=self._snapshot_arrived, measured=self.measured)
-        self.upkeep = Upkeep(
-            parts.engine, parts.storage, loop, flush=self._writer.flush, clock=parts.clock, measured=self.measured
-        )
+        self.upkeep = Upkeep(parts, loop, flush=self._writer.flush, measured=self.measured)
         """Copies of everything, and room on the disk."""
         self._overlay = parts.overlay
         self._compacted_at = parts.log.start[0]

@@ -9,14 +9,12 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import islice
 
 from raftkv.apply.progress import read_snapshot_point
-from raftkv.clock import Clock
 from raftkv.errors import TooManyRequestsError
 from raftkv.reply import Reply
 from raftkv.server.measured import Measured
+from raftkv.server.parts import Parts
 from raftkv.server.snapshots import on_storage
 from raftkv.storage.archive import Blob, archive_blobs
-from raftkv.storage.engine import Engine
-from raftkv.storage.thread import Storage
 
 MAX_ARCHIVES = 4
 """Copies being read; each keeps old data on disk. More are refused."""
@@ -27,22 +25,13 @@ BLOBS_AT_ONCE = 4
 class Upkeep:
     """The upkeep of one node's disk."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        storage: Storage,
-        loop: AbstractEventLoop,
-        *,
-        flush: Callable[[], None],
-        clock: Clock,
-        measured: Measured,
-    ) -> None:
+    def __init__(self, parts: Parts, loop: AbstractEventLoop, *, flush: Callable[[], None], measured: Measured) -> None:
         """`flush` hands all that is applied to the storage thread."""
-        self._engine = engine
-        self._storage = storage
+        self._engine = parts.engine
+        self._storage = parts.storage
         self._loop = loop
         self._flush = flush
-        self._clock = clock
+        self._clock = parts.clock
         self._measured = measured
         self._defragmentation_began = 0.0
         self._archives = 0
