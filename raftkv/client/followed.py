@@ -1,40 +1,24 @@
 """How a job stands, as the cluster pushes it: the newest, whichever node tells it."""
 
-import asyncio
 from collections.abc import Callable
 
-from raftkv.client.reopening import Reopening, ReopeningStream
-from raftkv.errors import ClientClosedError, RaftKVError
+from raftkv.client.asked_stream import AskedStream
+from raftkv.client.reopening import Reopening
 from raftkv.pb.rendezvous import LookRequest, RendezvousResponse, Standing
 
 WATCH_PATH = "/raftkv.v1.Rendezvous/Watch"
 
 
-class Followed:
-    """Follows one job for one node, from `begin` to `end`. `Carried` by a stream that is open in between."""
+class Followed(AskedStream):
+    """Follows one job for one node."""
 
     def __init__(self, means: Reopening, job: str, node: str) -> None:
-        self._stream = ReopeningStream(WATCH_PATH, self, means)
-        self._request = LookRequest(job=job, node=node).SerializeToString()
+        super().__init__(means, WATCH_PATH, LookRequest(job=job, node=node).SerializeToString())
         self._revision = 0
-        self._wanted = False
-        self._news = asyncio.Event()
         self.standing: Standing | None = None
         """The newest; None before the first."""
-        self.failure: RaftKVError | None = None
-        """Why nothing more will be heard, if so."""
         self.told: Callable[[], None] = lambda: None
         """Called on the client's loop when there is news."""
-
-    def begin(self) -> None:
-        """Idempotent."""
-        self._wanted = True
-        self._stream.keep_open()
-
-    def end(self) -> None:
-        """Idempotent."""
-        self._wanted = False
-        self._stream.release()
 
     def take(self, response: RendezvousResponse) -> None:
         """Something that the cluster has answered; what is older than what is known counts for nothing."""
@@ -53,27 +37,9 @@ class Followed:
                 raise self.failure
             await self._news.wait()
 
-    # --- Carried
-
-    @property
-    def wanted(self) -> bool:
-        return self._wanted
-
-    def opened(self) -> None:
-        self._stream.send(self._request)
-        self._stream.end()
-
     def received(self, message: bytes) -> None:
         self.take(RendezvousResponse.FromString(message))
 
-    def interrupted(self, error: RaftKVError) -> None:
-        """It is tried again; until then the last standing is all that is known."""
-
-    def failed(self, error: RaftKVError) -> None:
-        self._wanted = False
-        self.failure = error if not isinstance(error, ClientClosedError) else ClientClosedError()
-        self._tell()
-
     def _tell(self) -> None:
-        self._news.set()
+        super()._tell()
         self.told()
