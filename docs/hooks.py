@@ -17,26 +17,15 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from raftkv import client
 from raftkv.config import ServerConfig
 from raftkv_cli.root import raftkv
 
 ROOT = Path(__file__).parents[1]
 LINKED = ("examples", "deploy")  # folders whose files pages point to
 SERVICE, METHOD = 6, 2  # field numbers in FileDescriptorProto and ServiceDescriptorProto: the way to a comment
-PYTHON = {
-    "Client": "raftkv.client",
-    "BlockingClient": "raftkv.client",
-    "Watch": "raftkv.client",
-    "WatchBatch": "raftkv.client",
-    "HeldLease": "raftkv.client",
-    "Txn": "raftkv.client",
-    "Rendezvous": "raftkv.client",
-    "Participant": "raftkv.client",
-    "Round": "raftkv.client",
-    "TLSConfig": "raftkv.client",
-    "Held": "raftkv.recipes.held",
-    "Leadership": "raftkv.recipes.election",
-}
+RECIPES = ("raftkv.recipes.election.Leadership", "raftkv.recipes.held.Held", "raftkv.recipes.held.Token")
+"""What the client's recipes hand out."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -100,8 +89,10 @@ def configuration() -> str:
 
 def python_api() -> str:
     """The public classes, from their docstrings."""
-    classes = [f"::: {module}.{name}\n" for name, module in PYTHON.items()]
-    return "# The Python API\n\nThe guide is [the Python client](../client.md); this is every method.\n\n" + "\n".join(classes)
+    classes = [name for name in client.__all__ if isinstance(getattr(client, name), type)]
+    named = [*(f"raftkv.client.{name}" for name in ("Client", *sorted({*classes} - {"Client"}))), *RECIPES]
+    body = "\n".join(f"::: {name}\n" for name in named)
+    return f"# The Python API\n\nThe guide is [the Python client](../client.md); this is every method.\n\n{body}"
 
 
 def services() -> str:
