@@ -101,7 +101,7 @@ MUTANTS = (
         "            self._engine.faults.failed = False\n"
         "            self._engine.faults.syncs_before_failure = None\n"
         "            self._engine.write(Batch(), sync=False)\n",
-        ("cluster",),
+        ("failing", "cluster"),
     ),
     _one(
         "D11",

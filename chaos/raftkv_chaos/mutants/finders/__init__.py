@@ -16,6 +16,7 @@ FINDERS = {
     "stores": "the walks of the core on the disks of replicas: what was written is there, after crashes, too",
     "steady": "how the core behaves where little goes wrong: who leads, for how long, and who may read",
     "cluster": "replicas under virtual time on rough disks and networks; every answer is compared with the log",
+    "failing": "the same where disks fail, and power is lost soon after",
     "keys": "two replicas of the state and a model of etcd's store, fed with the same random log",
     "watch": "a watch hub, slow clients, compactions and snapshots; every watch is compared with all that happened",
     "lease": "leases of a cluster whose leaders stall, jump and change; nobody loses time that was promised",

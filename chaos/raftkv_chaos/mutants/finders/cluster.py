@@ -8,8 +8,8 @@ what the order says (Herlihy and Wing 1990, for histories that tell their own or
 import asyncio
 import random
 from bisect import bisect_right
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from raftkv.apply.command import LEASE_GRANT, PUT, USER_ADD, body
@@ -78,19 +78,33 @@ class History:
         return self._since[bisect_right(self._since, (then, 1 << 62)) - 1][1]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What goes wrong, where not everything does."""
+
+    kinds: list[Callable[[RoughCluster, random.Random], None]] = field(default_factory=list)
+    power_loss: float = 0.0
+    """How often a machine whose disk is about to fail, or has failed unnoticed, loses power at the next fault."""
+
+
 def find(seed: int) -> None:
     """One cluster."""
     run(_scenario(seed))
 
 
-async def _scenario(seed: int) -> None:
+def find_failing(seed: int) -> None:
+    """One cluster whose disks fail, and whose machines lose power soon after."""
+    run(_scenario(seed, Plan([_fail_disk, _fail_disk, _hand_over, _weather, _heal], power_loss=0.3)))
+
+
+async def _scenario(seed: int, plan: "Plan | None" = None) -> None:
     rng = random.Random(seed)  # noqa: S311 (to be repeated)
     async with Tasks() as tasks:
         settings = {"snapshot_count": rng.choice((10, 30, 1000)), "catch_up_entries": rng.choice((2, 10))}
         cluster = RoughCluster(tasks, rng.choice((1, 3, 3, 3, 5)), rng.getrandbits(32), patience_s=PATIENCE_S, **settings)
         history = History()
         await _prepare(cluster)
-        await _rough_times(cluster, history, rng)
+        await _rough_times(cluster, history, rng, plan or Plan())
         cluster.check()
         cluster.calm()
         await _recovers(cluster)
@@ -115,18 +129,20 @@ async def _prepare(cluster: RoughCluster) -> None:
 # --- rough times -------------------------------------------------------------------------------------------------------------
 
 
-async def _rough_times(cluster: RoughCluster, history: History, rng: random.Random) -> None:
+async def _rough_times(cluster: RoughCluster, history: History, rng: random.Random, plan: "Plan") -> None:
     clients = [Client(number, cluster, history, random.Random(rng.getrandbits(32))) for number in range(CLIENTS)]  # noqa: S311 (to be repeated)
     ended = asyncio.get_running_loop().time() + ROUGH_S
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_faults(cluster, rng, ended))
+        tasks.create_task(_faults(cluster, rng, ended, plan))
         for client in clients:
             tasks.create_task(client.run(ended))
 
 
-async def _faults(cluster: RoughCluster, rng: random.Random, ended: float) -> None:
+async def _faults(cluster: RoughCluster, rng: random.Random, ended: float, plan: "Plan") -> None:
     """One fault after the other, from a choice of this seed's own."""
-    kinds = [_crash, _crash, _cut, _one_way, _clog, _hand_over, _hand_back, _fail_disk, _weather, _heal, _power_cut]
+    kinds = plan.kinds or [
+        _crash, _crash, _cut, _one_way, _clog, _hand_over, _hand_back, _fail_disk, _weather, _heal, _power_cut,
+    ]  # fmt: skip
     weights = [rng.choice((0, 1, 3)) for _ in kinds]
     weights[kinds.index(_heal)] = 3
     now = asyncio.get_running_loop().time
@@ -134,7 +150,8 @@ async def _faults(cluster: RoughCluster, rng: random.Random, ended: float) -> No
         await asyncio.sleep(rng.uniform(0.05, 0.8))
         rng.choices(kinds, weights)[0](cluster, rng)
         for node in list(cluster.nodes.values()):
-            if node.node_id in cluster.doomed and node.replica.failed.done():
+            unaware = plan.power_loss and rng.random() < plan.power_loss
+            if node.node_id in cluster.doomed and (node.replica.failed.done() or unaware):
                 cluster.crash(node)
         for node_id in sorted(cluster.down):
             if rng.random() < 0.4:

@@ -51,7 +51,7 @@ class World:
         self.checkpoint_s = rng.choice(CHECKPOINTS_S)
         self.leases = Leases(cluster, checkpoint_interval_s=self.checkpoint_s)
         self.known: dict[int, Known] = {}
-        self.floods = rng.random() < 0.3
+        self.floods = rng.random() < 0.15
         """Whether everybody writes at once now and then, which takes time to live through."""
         self._still: dict[int, asyncio.Event] = {}
         self._applied = 0
