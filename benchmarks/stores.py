@@ -61,8 +61,7 @@ OPERATIONS: dict[str, Operation] = {"set": _set, "get": _get, "add": _add, "wait
 LABELS = {"set": "set, then check", "get": "get", "add": "add", "wait": "wait, handed over and back"}
 
 
-def _client(port: int, client: int, operation: str, count: int, seen: list[float]) -> None:
-    store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=TIMEOUT, wait_for_workers=False)
+def _client(store: Any, client: int, operation: str, count: int, seen: list[float]) -> None:
     work = OPERATIONS[operation]
     for step in range(count):
         begun = CLOCK.now()
@@ -71,10 +70,12 @@ def _client(port: int, client: int, operation: str, count: int, seen: list[float
 
 
 def _process(port: int, clients: list[int], work: tuple[str, int], together: Any, results: Any) -> None:
-    """`work`: an operation, and how often each client does it."""
+    """`work`: an operation, and how often each client does it. All are connected before any of them begins."""
     seen: list[float] = []
+    stores = [dist.TCPStore("127.0.0.1", port, is_master=False, timeout=TIMEOUT, wait_for_workers=False) for _ in clients]
     together.wait()
-    threads = [threading.Thread(target=_client, args=(port, client, *work, seen)) for client in clients]
+    pairs = zip(stores, clients, strict=True)
+    threads = [threading.Thread(target=_client, args=(store, client, *work, seen)) for store, client in pairs]
     for thread in threads:
         thread.start()
     for thread in threads:
