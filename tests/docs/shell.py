@@ -13,7 +13,7 @@ END = "end-of-command"
 KILLED = re.compile(
     r"bash: line \d+: +\d+ (Killed|Terminated) "
 )  # what bash itself says of jobs; a terminal shows it elsewhere
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Shell:
