@@ -443,6 +443,7 @@ class Replica:
             self._apply()
             if self._leadership.moved():
                 self._leader_asks.leader_changed()
+                self.times.leader_known()
             if self.asks.waiting:
                 self._peers.send(self.asks.take())
             self.turn_ended()

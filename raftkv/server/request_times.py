@@ -3,6 +3,7 @@ passwords and tokens are the callers' own.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from math import inf
 from typing import Any
 
 import structlog
@@ -32,7 +33,8 @@ class RequestTimes:
         self.recorder: Recorder | None = None
         self._clock = clock
         self._node = {"raftkv.member": f"{node_id:x}"}
-        self._second = float("-inf")
+        self._led_since = inf
+        self._second = -inf
         self._lines = 0
         self._left_out = 0
 
@@ -40,6 +42,11 @@ class RequestTimes:
         """What follows is everybody's, not only that of the request which brought the turn about."""
         if self.recorder is not None:
             current.set(None)
+
+    def leader_known(self) -> None:
+        """What came before the first leader waited for the cluster to be there, which is no request's fault."""
+        if self._led_since == inf:
+            self._led_since = self._clock.now()
 
     # --- marks ----------------------------------------------------------------------------------------------------------
 
@@ -114,6 +121,8 @@ class RequestTimes:
             self.recorder.record(stage.name, parent, stage.start, stage.end, self._node)
 
     def _tell(self, request: str, since: float, stages: Sequence[Stage], trace: TraceContext | None, **more: int) -> None:
+        if since < self._led_since:
+            return
         self.slow += 1
         now = self._clock.now()
         if now - self._second >= 1.0:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from raftkv.apply.command import PUT, body
 from raftkv.errors import RequestError
 from raftkv.pb import rpc
+from raftkv.raft.messages import NO_NODE
 from raftkv.rpc.method import Call, Kind, Method
 from raftkv.rpc.traced import traced
 from raftkv.server.timeline import Stage, Timeline
@@ -145,6 +146,20 @@ def test_a_slow_write_is_told_with_its_stages() -> None:
         assert "secret" not in str(line)
 
     simulate(scenario)
+
+
+def test_who_waits_for_the_first_leader_is_not_told_to_be_slow() -> None:
+    with capture_logs() as logs:
+
+        async def scenario(cluster: Cluster) -> None:
+            first = next(iter(cluster.nodes.values()))
+            reply = first.put("k", "v")
+            assert first.replica.leader == NO_NODE
+            await reply
+            assert first.replica.times.slow == 0
+
+        simulate(scenario)
+    assert [line for line in logs if line["event"] == "slow request"] == []
 
 
 def test_when_everything_is_slow_some_are_told_and_the_others_counted() -> None:
