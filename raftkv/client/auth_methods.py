@@ -1,11 +1,9 @@
 """The methods of the client about users and roles."""
 
-from abc import ABC, abstractmethod
 from typing import Literal
 
-from google.protobuf.message import Message
-
-from raftkv.client.method import Method, Repeat, Response
+from raftkv.client.method import Method, Repeat
+from raftkv.client.part import ClientPart
 from raftkv.client.request import Data, key_range
 from raftkv.pb import rpc
 from raftkv.pb.auth import Permission, UserAddOptions
@@ -32,18 +30,8 @@ ROLE_GRANT_PERMISSION = Method("/etcdserverpb.Auth/RoleGrantPermission", rpc.Aut
 ROLE_REVOKE_PERMISSION = Method("/etcdserverpb.Auth/RoleRevokePermission", rpc.AuthRoleRevokePermissionResponse, Repeat.BY_ID)
 
 
-class AuthMethods(ABC):
+class AuthMethods(ClientPart):
     """A part of `Client`. While authentication is on, all but `user_get` and `role_get` of oneself need the role root."""
-
-    @abstractmethod
-    async def call(
-        self,
-        method: Method[Response],
-        request: Message,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
-    ) -> Response:
-        """As Client.call."""
 
     async def auth_enable(self) -> rpc.AuthEnableResponse:
         """From now on every request needs a user; there must be one named root, with the role root."""

@@ -1,9 +1,6 @@
 """The methods of the client about the members of the cluster, and about the upkeep of its nodes."""
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-
-from google.protobuf.message import Message
 
 from raftkv.client.method import (
     DEFRAGMENT,
@@ -15,31 +12,14 @@ from raftkv.client.method import (
     MEMBER_UPDATE,
     MOVE_LEADER,
     SNAPSHOT_PATH,
-    Method,
-    Response,
 )
-from raftkv.client.session import Session
+from raftkv.client.part import ClientPart
 from raftkv.client.status import error_of
 from raftkv.pb import rpc
 
 
-class ClusterMethods(ABC):
+class ClusterMethods(ClientPart):
     """A part of `Client`."""
-
-    @abstractmethod
-    async def call(
-        self,
-        method: Method[Response],
-        request: Message,
-        *,
-        endpoint: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
-    ) -> Response:
-        """As Client.call."""
-
-    @abstractmethod
-    def _live(self) -> Session:
-        """As Client._live."""
 
     async def member_add(
         self,

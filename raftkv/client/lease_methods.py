@@ -2,10 +2,7 @@
 
 import asyncio
 import os
-from abc import ABC, abstractmethod
 from math import isinf
-
-from google.protobuf.message import Message
 
 from raftkv.client.channel import Stream
 from raftkv.client.endpoint import Endpoint
@@ -17,9 +14,8 @@ from raftkv.client.method import (
     LEASE_REVOKE,
     LEASE_TIME_TO_LIVE,
     NAMED_LEASE_GRANT,
-    Method,
-    Response,
 )
+from raftkv.client.part import ClientPart
 from raftkv.client.reopening import NEEDS_LEADER
 from raftkv.client.retry import backoff
 from raftkv.client.session import Session
@@ -31,24 +27,8 @@ ATTEMPT_S = 2.0
 """What the answer to a single keepalive may take before another endpoint is asked."""
 
 
-class LeaseMethods(ABC):
+class LeaseMethods(ClientPart):
     """A part of `Client`."""
-
-    _timeout: float
-
-    @abstractmethod
-    async def call(
-        self,
-        method: Method[Response],
-        request: Message,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
-    ) -> Response:
-        """As Client.call."""
-
-    @abstractmethod
-    def _live(self) -> Session:
-        """As Client._live."""
 
     def lease(self, ttl: int, *, lease_id: int = 0) -> HeldLease:
         """A lease that is granted by `async with`, kept alive in the block, and revoked at its end.

@@ -1,11 +1,9 @@
 """The methods of the client about quotas. Only raftkv serves them."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from google.protobuf.message import Message
-
-from raftkv.client.method import Method, Repeat, Response
+from raftkv.client.method import Method, Repeat
+from raftkv.client.part import ClientPart
 from raftkv.client.request import Data, as_bytes
 from raftkv.pb.quota import (
     GetQuotaRequest,
@@ -26,18 +24,8 @@ LIST = Method("/raftkv.v1.Quotas/List", ListQuotasResponse, Repeat.ALWAYS)
 REMOVE = Method("/raftkv.v1.Quotas/Remove", RemoveQuotaResponse, Repeat.BY_ID)
 
 
-class QuotaMethods(ABC):
+class QuotaMethods(ClientPart):
     """A part of `Client`. While authentication is on, to set or remove a quota needs the role root."""
-
-    @abstractmethod
-    async def call(
-        self,
-        method: Method[Response],
-        request: Message,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
-    ) -> Response:
-        """As Client.call."""
 
     async def quota_set(
         self,

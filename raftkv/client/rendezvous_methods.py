@@ -1,31 +1,18 @@
 """The methods of the client about jobs of training clusters. Only raftkv serves them."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-
-from google.protobuf.message import Message
 
 from raftkv.client.job_calls import LIST, STEPS
 from raftkv.client.lease import HeldLease
-from raftkv.client.method import Method, Response
+from raftkv.client.part import ClientPart
 from raftkv.client.rendezvous import Rendezvous
-from raftkv.client.session import Session
 from raftkv.client.worker import Place, Worker, place_from
 from raftkv.pb.rendezvous import JobSteps, ListRequest, Standing, StepsRequest
 
 
-class RendezvousMethods(ABC):
+class RendezvousMethods(ClientPart):
     """A part of `Client`."""
-
-    @abstractmethod
-    async def call(
-        self,
-        method: Method[Response],
-        request: Message,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
-    ) -> Response:
-        """As Client.call."""
 
     @property
     @abstractmethod
@@ -35,10 +22,6 @@ class RendezvousMethods(ABC):
     @abstractmethod
     def lease(self, ttl: int) -> HeldLease:
         """As LeaseMethods.lease."""
-
-    @abstractmethod
-    def _live(self) -> Session:
-        """As Client._live."""
 
     def rendezvous(self, job: str) -> Rendezvous:
         """A job: to look at it, to end it, to take part in it. Making this asks nothing of the cluster."""

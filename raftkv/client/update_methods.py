@@ -1,27 +1,15 @@
 """The method of the client for changes that depend on what keys hold."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from google.protobuf.message import Message
-
-from raftkv.client.method import UPDATE, Method, Response
+from raftkv.client.method import UPDATE
+from raftkv.client.part import ClientPart
 from raftkv.client.request import Data, as_bytes
 from raftkv.pb.update import Change, UpdateRequest, UpdateResponse
 
 
-class UpdateMethods(ABC):
+class UpdateMethods(ClientPart):
     """A part of `Client`."""
-
-    @abstractmethod
-    async def call(
-        self,
-        method: Method[Response],
-        request: Message,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109  # of the whole call; the server is told
-    ) -> Response:
-        """As Client.call."""
 
     async def update(
         self,

@@ -1,20 +1,12 @@
 """The methods of the client about watches."""
 
-from abc import ABC, abstractmethod
-
+from raftkv.client.part import ClientPart
 from raftkv.client.request import Data, watch_request
-from raftkv.client.session import Session
 from raftkv.client.watch import Watch
 
 
-class WatchMethods(ABC):
+class WatchMethods(ClientPart):
     """A part of `Client`."""
-
-    _timeout: float
-
-    @abstractmethod
-    def _live(self) -> Session:
-        """As Client._live."""
 
     def watch(
         self,
