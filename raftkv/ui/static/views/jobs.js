@@ -3,9 +3,10 @@
 import { announce, card, empty, facts, figures, h, icon, name, setText, tag } from "../dom.js";
 import { rankGrid, timeline } from "../draw.js";
 import { NOTHING, count, moment, plural, span } from "../format.js";
-import { finder, pager, table } from "../table.js";
+import { list } from "../list.js";
+import { pager, table } from "../table.js";
 
-const PAGE = 50;
+const RANKS = 50;
 
 function phase(job) {
   if (job.phase === "formed") return job.preemption ? tag("stopping", "warn") : tag("at work", "good");
@@ -22,50 +23,31 @@ function nodes(job) {
 
 const jobLink = (job) => h("a", { class: "name", href: `#/job?${new URLSearchParams({ name: job })}` }, job);
 
-export const jobs = {
+export const jobs = list({
+  name: "jobs",
   title: "Jobs",
-
-  open(content, parameters, { go }) {
-    let find = parameters.find ?? "";
-    let offset = Number(parameters.offset ?? 0);
-    const rows = table({
-      caption: "Training jobs",
-      key: (job) => job.name,
-      faded: (job) => job.phase === "closed",
-      empty: empty("jobs", "No jobs", "A job begins when its first node joins: with torchrun and raftkv's rendezvous, or client.rendezvous(\"name\")."),
-      columns: [
-        { title: "Job", head: true, kind: "wrap", sign: (job) => job.name, cell: (job) => jobLink(job.name) },
-        { title: "State", sign: (job) => job.phase + job.outcome + Boolean(job.preemption), cell: phase },
-        { title: "Round", kind: "number", cell: (job) => count(job.round) },
-        { title: "Nodes", kind: "number", sign: (job) => `${job.phase}${job.ready}/${job.world_size}/${job.max_nodes}`, cell: nodes },
-        { title: "Step", kind: "number", hint: "The highest that was reported", cell: (job) => count(job.step) },
-        { title: "Checkpoint", kind: "number", hint: "The step of the newest one that is there as a whole", cell: (job) => count(job.last_checkpoint) },
-        { title: "Restarts", kind: "number", cell: (job) => count(job.restarts) },
-        { title: "Open barriers", kind: "number", cell: (job) => count(job.open_barriers) },
-        { title: "Why", kind: "wrap", cell: (job) => job.reason || NOTHING },
-      ],
-    });
-    const pages = pager("jobs", PAGE, (to) => change({ offset: to }));
-    const note = h("span", { class: "note" });
-    content.append(card("Training jobs", { note, right: finder("Find a name", find, (text) => change({ find: text, offset: 0 })) }, rows.element, pages.element));
-
-    function change(changed) {
-      ({ find = find, offset = offset } = changed);
-      go("jobs", { find, offset: offset || "" }, true);
-      running.again({ find, offset, limit: PAGE });
-    }
-
-    const running = {
-      parameters: { find, offset, limit: PAGE },
-      update(answer) {
-        rows.update(answer.jobs);
-        pages.update(offset, answer.found);
-        setText(note, answer.found ? `${count(answer.open)} open, ${count(answer.found - answer.open)} closed` : "");
-      },
-    };
-    return running;
-  },
-};
+  heading: "Training jobs",
+  search: "Find a name",
+  rows: () => ({
+    caption: "Training jobs",
+    key: (job) => job.name,
+    faded: (job) => job.phase === "closed",
+    empty: empty("jobs", "No jobs", "A job begins when its first node joins: with torchrun and raftkv's rendezvous, or client.rendezvous(\"name\")."),
+    columns: [
+      { title: "Job", head: true, kind: "wrap", sign: (job) => job.name, cell: (job) => jobLink(job.name) },
+      { title: "State", sign: (job) => job.phase + job.outcome + Boolean(job.preemption), cell: phase },
+      { title: "Round", kind: "number", cell: (job) => count(job.round) },
+      { title: "Nodes", kind: "number", sign: (job) => `${job.phase}${job.ready}/${job.world_size}/${job.max_nodes}`, cell: nodes },
+      { title: "Step", kind: "number", hint: "The highest that was reported", cell: (job) => count(job.step) },
+      { title: "Checkpoint", kind: "number", hint: "The step of the newest one that is there as a whole", cell: (job) => count(job.last_checkpoint) },
+      { title: "Restarts", kind: "number", cell: (job) => count(job.restarts) },
+      { title: "Open barriers", kind: "number", cell: (job) => count(job.open_barriers) },
+      { title: "Why", kind: "wrap", cell: (job) => job.reason || NOTHING },
+    ],
+  }),
+  items: (answer) => answer.jobs,
+  note: (answer) => (answer.found ? `${count(answer.open)} open, ${count(answer.found - answer.open)} closed` : ""),
+});
 
 // --- one job ------------------------------------------------------------------------------------------------------------
 
@@ -79,7 +61,7 @@ export const job = {
   open(content, parameters) {
     const head = h("div", { class: "stack" });
     const time = roundsCard();
-    const who = ranksCard(parameters.name, (offset) => running.again({ name: parameters.name, offset, limit: PAGE }));
+    const who = ranksCard(parameters.name, (offset) => running.again({ name: parameters.name, offset, limit: RANKS }));
     const steps = stepsCard();
     const waits = barriersCard();
     const saves = checkpointsCard();
@@ -88,7 +70,7 @@ export const job = {
     let before = null;
 
     const running = {
-      parameters: { name: parameters.name, offset: 0, limit: PAGE },
+      parameters: { name: parameters.name, offset: 0, limit: RANKS },
       update({ job: found }) {
         if (found === null) {
           content.replaceChildren(card("Job", {}, empty("jobs", "There is no such job", "It was removed, or has not begun yet: it will be here as soon as it does.")));
@@ -198,7 +180,7 @@ function ranksCard(job, turn) {
       { title: "Failures", kind: "number", cell: (rank) => count(rank.failures) },
     ],
   });
-  const pages = pager("ranks", PAGE, turn);
+  const pages = pager("ranks", RANKS, turn);
   const legend = h("div", { class: "legend" }, [["work", "at work"], ["good", "done"], ["over", "gone"], ["open", "slow"], ["bad", "hangs"]].map(([kind, text]) => h("span", {}, h("i", { class: kind }), text)));
   const element = card("Ranks on nodes", { right: legend }, h("div", { class: "card-body" }, grid, words), rows.element, pages.element);
 

@@ -1,11 +1,11 @@
 // Leases: how long each has left, and which keys go with it.
 
 import { fromBase64, show, toUrl } from "../bytes.js";
-import { card, empty, figures, h, setText } from "../dom.js";
+import { card, empty, figures, h } from "../dom.js";
 import { NOTHING, count, plural, span } from "../format.js";
-import { finder, pager, table } from "../table.js";
+import { list } from "../list.js";
+import { pager, table } from "../table.js";
 
-const PAGE = 50;
 const KEYS = 100;
 
 export function leaseLink(id) {
@@ -25,45 +25,25 @@ function left(lease) {
   return [h("span", { class: `meter ${share < 0.25 ? "low" : ""}`, "aria-hidden": "true" }, bar), span(Math.max(0, lease.left))];
 }
 
-export const leases = {
+export const leases = list({
+  name: "leases",
   title: "Leases",
-
-  open(content, parameters, { go }) {
-    let find = parameters.find ?? "";
-    let offset = Number(parameters.offset ?? 0);
-    const rows = table({
-      caption: "Leases, those granted last first",
-      key: (lease) => lease.id,
-      empty: empty("leases", "No leases", "A lease is a promise with an end: locks, elections and members of jobs hang on one, and go when it is not renewed."),
-      columns: [
-        { title: "Lease", head: true, sign: (lease) => lease.id, cell: (lease) => leaseLink(lease.id) },
-        { title: "Time left", sign: (lease) => String(lease.left), cell: left },
-        { title: "Granted for", kind: "number", cell: (lease) => span(lease.ttl) },
-        { title: "Keys", kind: "number", cell: (lease) => count(lease.keys) },
-        { title: "Which", kind: "wrap", sign: (lease) => lease.shown.join() + lease.keys, cell: which },
-      ],
-    });
-    const pages = pager("leases", PAGE, (to) => change({ offset: to }));
-    const note = h("span", { class: "note" });
-    content.append(card("Leases", { note, right: finder("Find an id or a key", find, (text) => change({ find: text, offset: 0 })) }, rows.element, pages.element));
-
-    function change(changed) {
-      ({ find = find, offset = offset } = changed);
-      go("leases", { find, offset: offset || "" }, true);
-      running.again({ find, offset, limit: PAGE });
-    }
-
-    const running = {
-      parameters: { find, offset, limit: PAGE },
-      update(answer) {
-        rows.update(answer.leases);
-        pages.update(offset, answer.found);
-        setText(note, find ? `${count(answer.found)} of ${plural(answer.total, "lease")}` : plural(answer.total, "lease"));
-      },
-    };
-    return running;
-  },
-};
+  search: "Find an id or a key",
+  rows: () => ({
+    caption: "Leases, those granted last first",
+    key: (lease) => lease.id,
+    empty: empty("leases", "No leases", "A lease is a promise with an end: locks, elections and members of jobs hang on one, and go when it is not renewed."),
+    columns: [
+      { title: "Lease", head: true, sign: (lease) => lease.id, cell: (lease) => leaseLink(lease.id) },
+      { title: "Time left", sign: (lease) => String(lease.left), cell: left },
+      { title: "Granted for", kind: "number", cell: (lease) => span(lease.ttl) },
+      { title: "Keys", kind: "number", cell: (lease) => count(lease.keys) },
+      { title: "Which", kind: "wrap", sign: (lease) => lease.shown.join() + lease.keys, cell: which },
+    ],
+  }),
+  items: (answer) => answer.leases,
+  note: (answer, find) => (find ? `${count(answer.found)} of ${plural(answer.total, "lease")}` : plural(answer.total, "lease")),
+});
 
 function which(lease) {
   if (!lease.keys) return h("span", { class: "muted" }, "none");

@@ -3,10 +3,9 @@
 import { fromBase64, isPlain, show, textOf, toUrl } from "../bytes.js";
 import { card, empty, figures, h, name, setText, tag } from "../dom.js";
 import { NOTHING, count, plural, span } from "../format.js";
-import { finder, pager, table } from "../table.js";
+import { list } from "../list.js";
+import { table } from "../table.js";
 import { leaseLink } from "./leases.js";
-
-const PAGE = 50;
 
 function title(encoded) {
   return show(fromBase64(encoded)).replace(/\/$/, "");
@@ -17,46 +16,27 @@ function says(place) {
   return bytes.length ? name(isPlain(bytes) ? textOf(bytes) : show(bytes)) : h("span", { class: "muted" }, NOTHING);
 }
 
-export const locks = {
+export const locks = list({
+  name: "locks",
   title: "Locks",
-
-  open(content, parameters, { go }) {
-    let find = parameters.find ?? "";
-    let offset = Number(parameters.offset ?? 0);
-    const rows = table({
-      caption: "Locks and elections by name",
-      key: (line) => line.name,
-      empty: empty("locks", "Nothing is locked", "Locks, elections, semaphores and queues stand here while somebody holds or awaits them, those of etcd's clients too."),
-      columns: [
-        { title: "Name", head: true, kind: "wrap", sign: (line) => line.name, cell: (line) => h("a", { class: "mono name", dir: "auto", href: `#/lock?${new URLSearchParams({ name: toUrl(fromBase64(line.name)) })}` }, title(line.name)) },
-        { title: "Kind", sign: (line) => line.kind, cell: (line) => h("span", { class: "tag plain" }, line.kind) },
-        { title: "Held by", kind: "wrap", sign: (line) => JSON.stringify([line.holder, line.held]), cell: holder },
-        { title: "Fencing token", kind: "number", cell: (line) => count(line.holder?.token) },
-        { title: "Lease", sign: (line) => line.holder?.lease ?? "", cell: (line) => leaseLink(line.holder?.lease) },
-        { title: "Waiting", kind: "number", cell: (line) => count(line.waiting) },
-      ],
-    });
-    const pages = pager("locks", PAGE, (to) => change({ offset: to }));
-    const note = h("span", { class: "note" });
-    content.append(card("Locks and elections", { note, right: finder("Find a name", find, (text) => change({ find: text, offset: 0 })) }, rows.element, pages.element));
-
-    function change(changed) {
-      ({ find = find, offset = offset } = changed);
-      go("locks", { find, offset: offset || "" }, true);
-      running.again({ find, offset, limit: PAGE });
-    }
-
-    const running = {
-      parameters: { find, offset, limit: PAGE },
-      update(answer) {
-        rows.update(answer.lines);
-        pages.update(offset, answer.found);
-        setText(note, answer.hidden ? `${count(answer.found)} that you may read` : plural(answer.found, "line"));
-      },
-    };
-    return running;
-  },
-};
+  heading: "Locks and elections",
+  search: "Find a name",
+  rows: () => ({
+    caption: "Locks and elections by name",
+    key: (line) => line.name,
+    empty: empty("locks", "Nothing is locked", "Locks, elections, semaphores and queues stand here while somebody holds or awaits them, those of etcd's clients too."),
+    columns: [
+      { title: "Name", head: true, kind: "wrap", sign: (line) => line.name, cell: (line) => h("a", { class: "mono name", dir: "auto", href: `#/lock?${new URLSearchParams({ name: toUrl(fromBase64(line.name)) })}` }, title(line.name)) },
+      { title: "Kind", sign: (line) => line.kind, cell: (line) => h("span", { class: "tag plain" }, line.kind) },
+      { title: "Held by", kind: "wrap", sign: (line) => JSON.stringify([line.holder, line.held]), cell: holder },
+      { title: "Fencing token", kind: "number", cell: (line) => count(line.holder?.token) },
+      { title: "Lease", sign: (line) => line.holder?.lease ?? "", cell: (line) => leaseLink(line.holder?.lease) },
+      { title: "Waiting", kind: "number", cell: (line) => count(line.waiting) },
+    ],
+  }),
+  items: (answer) => answer.lines,
+  note: (answer) => (answer.hidden ? `${count(answer.found)} that you may read` : plural(answer.found, "line")),
+});
 
 function holder(line) {
   if (!line.holder) return h("span", { class: "muted" }, "nobody");
