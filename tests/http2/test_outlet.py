@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 
 from raftkv.errors import Code, NoLeaderError
@@ -64,8 +65,7 @@ async def port(pushing: Pushing) -> AsyncIterator[int]:
 
 @pytest.fixture
 async def world(pushing: Pushing, port: int) -> AsyncIterator[World]:
-    grpc_aio = pytest.importorskip("grpc.aio")
-    channel = grpc_aio.insecure_channel(f"{LOOPBACK}:{port}", options=[("grpc.max_receive_message_length", -1)])
+    channel = grpc.aio.insecure_channel(f"{LOOPBACK}:{port}", options=[("grpc.max_receive_message_length", -1)])
     client = Client(channel)
     call = client.both()
     await call.write(PutRequest(key=b"hello"))
