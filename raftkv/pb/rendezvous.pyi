@@ -459,14 +459,16 @@ class WorldRequest(_message.Message):
     def __init__(self, job: _Optional[str] = ..., round: _Optional[int] = ...) -> None: ...
 
 class WorldNode(_message.Message):
-    __slots__ = ("node", "address", "segments")
+    __slots__ = ("node", "address", "segments", "done")
     NODE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
     node: str
     address: str
     segments: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, node: _Optional[str] = ..., address: _Optional[str] = ..., segments: _Optional[_Iterable[str]] = ...) -> None: ...
+    done: bool
+    def __init__(self, node: _Optional[str] = ..., address: _Optional[str] = ..., segments: _Optional[_Iterable[str]] = ..., done: _Optional[bool] = ...) -> None: ...
 
 class WorldResponse(_message.Message):
     __slots__ = ("header", "round", "token", "nodes")

@@ -216,10 +216,11 @@ class RendezvousService:
         response = pb.WorldResponse(header=self._header())
         job = self._rendezvous.jobs.get(request.job)
         world = None if job is None else self._rendezvous.world(job, request.round)
-        if world is not None:
+        if job is not None and world is not None:
             response.round, response.token = world.round, world.token
+            done = job.succeeded if job.world is not None and job.world.token == world.token else ()
             for node, address, segments in zip(world.nodes, world.addresses, world.last.segments, strict=True):
-                response.nodes.add(node=node, address=address, segments=segments)
+                response.nodes.add(node=node, address=address, segments=segments, done=node in done)
         return response
 
     # --- inside ----------------------------------------------------------------------------------------------------

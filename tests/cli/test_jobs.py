@@ -42,12 +42,16 @@ def raftkv(cluster: Cluster, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def ranks_of(shown: str) -> list[list[str]]:
+    """The rows of the table of ranks."""
+    return [line.split() for line in shown.partition("RANK")[2].splitlines()[1:]]
+
+
 def test_jobs_are_listed_and_shown(cluster: Cluster, pair: Pair) -> None:
     code, listed = raftkv(cluster, "job", "list")
     assert (code, [line.split()[:4] for line in listed.splitlines()[1:]]) == (0, [["mnist", "formed", "1", "2/2-2"]])
     code, shown = raftkv(cluster, "job", "show", "mnist")
-    ranks = [line.split() for line in shown.partition("RANK")[2].splitlines()[1:]]
-    assert sorted(rank[1:] for rank in ranks) == [["a", "a:1"], ["b", "b:1"]]
+    assert sorted(row[1:] for row in ranks_of(shown)) == [["a", "a:1"], ["b", "b:1"]]
     code, shown = raftkv(cluster, "job", "show", "mnist", "-w", "json")
     assert {node["node"] for node in json.loads(shown)["nodes"]} == {"a", "b"}
     assert raftkv(cluster, "job", "show", "nobody") == (1, "Error: raftkv: job not found\n")
@@ -110,6 +114,26 @@ def test_steps_of_workers_are_shown_with_scores(cluster: Cluster, pair: Pair) ->
         assert "RANK  NODE  ADDRESS  STEP  STEP TIME  SCORE  NOTE" in shown
         found = raftkv(cluster, "job", "steps", "mnist", "-w", "json")[1]
         assert {(each["node"], each["step"]) for each in json.loads(found)["each"]} == {("a", 41), ("b", 40)}
+
+
+def test_node_that_is_done_is_said_to_be_done(cluster: Cluster, pair: Pair) -> None:
+    a, b = pair
+    assert a.round is not None
+    rank = a.round.rank
+    a.succeed()
+    shown = raftkv(cluster, "job", "show", "mnist")[1]
+    assert sorted(row[1:] for row in ranks_of(shown)) == [["a", "a:1", "done"], ["b", "b:1"]]
+    with b.worker().steps() as steps:
+        steps.done(41)
+        shown = raftkv(cluster, "job", "show", "mnist")[1]
+        while "STEP TIME" not in shown:  # the first heartbeat is on its way
+            shown = raftkv(cluster, "job", "show", "mnist")[1]
+    rows = {row[1]: row for row in ranks_of(shown)}
+    assert rows["a"] == [str(rank), "a", "a:1", "-", "-", "-", "done"]
+    assert rows["b"][0] == str(1 - rank)
+    assert "no heartbeats" not in shown
+    shown = raftkv(cluster, "job", "show", "mnist", "-w", "json")[1]
+    assert [node["node"] for node in json.loads(shown)["nodes"] if node.get("done")] == ["a"]
 
 
 def test_values_of_a_job_are_set_compared_and_watched(cluster: Cluster, pair: Pair) -> None:

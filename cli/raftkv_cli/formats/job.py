@@ -58,6 +58,10 @@ def worker_row(worker: pb.WorkerSteps) -> list[str]:
     return [str(worker.step), seconds_of(worker.step_seconds), f"{worker.score:.2f}", note]
 
 
+def _done(node: pb.WorldNode) -> str:
+    return "done" if node.done else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Jobs(Tabular):
     """All jobs; `steps`: how far those are that send heartbeats, by name."""
@@ -105,18 +109,22 @@ class OneJob(Tabular):
             if self.steps is not None and self.steps.workers:
                 yield from columns([["RANK", "NODE", "ADDRESS", *WORKER_COLUMNS], *self._workers(self.world, self.steps)])
             else:
-                ranks = [[str(rank), node.node, node.address] for rank, node in enumerate(self.world.nodes)]
-                yield from columns([["RANK", "NODE", "ADDRESS"], *ranks])
+                ranks = [[str(rank), node.node, node.address, _done(node)] for rank, node in enumerate(self.world.nodes)]
+                yield from columns([["RANK", "NODE", "ADDRESS", "NOTE"], *ranks])
 
     def _workers(self, world: pb.WorldResponse, steps: pb.JobSteps) -> Iterator[list[str]]:
-        """By rank; of nodes without heartbeats, where no worker is left out, a line, too."""
+        """By rank; of nodes without heartbeats, where no worker is left out, a line, too: nobody hears of those that are done."""
         addresses = {node.node: node.address for node in world.nodes}
         for worker in steps.each:
             yield [str(worker.rank), worker.node, addresses.get(worker.node, ""), *worker_row(worker)]
         if len(steps.each) < steps.workers:
             return
-        for node in sorted(addresses.keys() - {worker.node for worker in steps.each}):
-            yield ["-", node, addresses[node], *(["-"] * (len(WORKER_COLUMNS) - 1)), "no heartbeats"]
+        heard, several = {worker.node for worker in steps.each}, any(worker.worker for worker in steps.each)
+        for rank, node in enumerate(world.nodes):
+            if node.node not in heard:
+                shown = "-" if several else str(rank)  # ranks are those of workers, and how many this node has nobody knows
+                blank = ["-"] * (len(WORKER_COLUMNS) - 1)
+                yield [shown, node.node, node.address, *blank, _done(node) or "no heartbeats"]
 
     def fields(self) -> Iterator[Field]:
         job = self.message
