@@ -16,9 +16,9 @@ DESCRIPTOR = load(
     b'ghthouseNews\x12\x14\n\x05whole\x18\x01 \x01(\x08R\x05whole\x120\n\x07waiting\x18\x02 '
     b'\x03(\x0b2\x16.raftkv.v1.WaitingCallR\x07waiting\x12:\n\nheartbea'
     b'ts\x18\x03 \x03(\x0b2\x1a.raftkv.v1.GroupHeartbeatsR\nheartbeats'
-    b'"J\n\x11LighthouseAnswers\x125\n\x07answers\x18\x01 \x03(\x0b2\x1b.raftkv.'
-    b'v1.LighthouseAnswerR\x07answers"H\n\x10LighthouseAnswer'
-    b'\x12\x18\n\x07tickets\x18\x01 \x03(\x06R\x07tickets\x12\x1a\n\x08response\x18\x02 \x01(\x0cR\x08re'
-    b'sponseb\x06proto3',
+    b'"d\n\x11LighthouseAnswers\x125\n\x07answers\x18\x01 \x03(\x0b2\x1b.raftkv.'
+    b'v1.LighthouseAnswerR\x07answers\x12\x18\n\x07refused\x18\x02 \x03(\x06R\x07r'
+    b'efused"H\n\x10LighthouseAnswer\x12\x18\n\x07tickets\x18\x01 \x03(\x06R\x07tic'
+    b'kets\x12\x1a\n\x08response\x18\x02 \x01(\x0cR\x08responseb\x06proto3',
     globals(),
 )

@@ -52,10 +52,12 @@ class LighthouseNews(_message.Message):
     def __init__(self, whole: _Optional[bool] = ..., waiting: _Optional[_Iterable[_Union[WaitingCall, _Mapping]]] = ..., heartbeats: _Optional[_Iterable[_Union[GroupHeartbeats, _Mapping]]] = ...) -> None: ...
 
 class LighthouseAnswers(_message.Message):
-    __slots__ = ("answers",)
+    __slots__ = ("answers", "refused")
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     answers: _containers.RepeatedCompositeFieldContainer[LighthouseAnswer]
-    def __init__(self, answers: _Optional[_Iterable[_Union[LighthouseAnswer, _Mapping]]] = ...) -> None: ...
+    refused: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, answers: _Optional[_Iterable[_Union[LighthouseAnswer, _Mapping]]] = ..., refused: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class LighthouseAnswer(_message.Message):
     __slots__ = ("tickets", "response")

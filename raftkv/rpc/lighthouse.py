@@ -23,6 +23,8 @@ ROOM = "room-id"
 AUTHORITY = ":authority"
 MAX_REQUEST_BYTES = 64 * 1024
 """What a group says of itself is told to all others in every step."""
+MAX_ID_CHARACTERS = 1024
+"""Of a replica_id: each is kept while its group lives."""
 _ALIVE = pb.LighthouseHeartbeatResponse().SerializeToString()
 
 
@@ -59,6 +61,8 @@ class LighthouseService:
         """The job, which the caller may write."""
         if not group:
             raise InvalidArgumentError("raftkv: a replica group needs a replica_id")
+        if len(group) > MAX_ID_CHARACTERS:
+            raise InvalidArgumentError(f"raftkv: a replica_id has at most {MAX_ID_CHARACTERS:,} characters")
         job = job_of(call)
         check_job(job)
         key, end = job_range(job)

@@ -92,7 +92,7 @@ class LighthouseCallers:
         """The next quorum with this group: an encoded LighthouseQuorumResponse.
 
         Raises:
-            TooManyRequestsError: too many wait already.
+            TooManyRequestsError: too many wait here already, or, as the answer says, the leader knows of too many groups or jobs.
             StoppedError: the node is stopping.
         """
         if self._stopped:
@@ -157,11 +157,15 @@ class LighthouseCallers:
                 self._told = NO_NODE  # it may not lead yet, or no more: the next look tells all
             return
         try:
-            answers = LighthouseAnswers.FromString(reply.result()).answers
+            said = LighthouseAnswers.FromString(reply.result())
         except DecodeError:
             return  # a leader that says nothing readable has said nothing
-        for answer in answers:
+        for answer in said.answers:
             self._answer(answer.tickets, answer.response)
+        for ticket in said.refused:
+            call = self._calls.pop(ticket, None)
+            if call is not None and not call.reply.done():
+                call.reply.set_exception(TooManyRequestsError())
 
     # --- what is answered ------------------------------------------------------------------------------------------
 

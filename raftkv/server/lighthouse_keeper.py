@@ -5,6 +5,9 @@ which calls wait there (raftkv.server.lighthouse_callers). Until its heartbeat t
 quorum to be alive: silence that began with another leader is held against nobody. So a change of leaders never makes a quorum smaller.
 
 What a leader tells the log counts in its own term only, as with leases.
+
+Bounds: MAX_GROUPS of a job and MAX_ALL_GROUPS of all, in MAX_JOBS; each call is one of a group that has its place among them. A job is
+taken up with the groups of its last quorum or not at all: without them its next quorum could be smaller than it should.
 """
 
 from asyncio import AbstractEventLoop
@@ -17,6 +20,7 @@ from raftkv.apply.command import FORM_QUORUM, body
 from raftkv.clock import Clock
 from raftkv.errors import InvalidArgumentError, NotLeaderError, RequestError
 from raftkv.lighthouse import Caller, QuorumOptions, decide, options_key, parse_options
+from raftkv.lighthouse.lighthouses import MAX_JOBS
 from raftkv.mvcc import finish
 from raftkv.pb.kv import KeyValue
 from raftkv.pb.lighthouse import FormQuorum, LighthouseAnswers, LighthouseNews, WaitingCall
@@ -34,7 +38,11 @@ LOOK_S = 0.1
 SILENCE_S = 3.0
 """Calls of a node that was not heard of for so long wait no more: it tells of them several times a second."""
 MAX_GROUPS = 10_000
-"""Groups of a job that are counted; more are not heard."""
+"""Groups of a job that are counted; more are not heard, and their calls are refused."""
+MAX_ALL_GROUPS = 100_000
+"""Of all jobs together."""
+TIDY_S = 1.0
+"""Between two times of forgetting who is dead."""
 
 
 class _Call:
@@ -79,6 +87,11 @@ class LighthouseKeeper:
         self._heard: dict[int, float] = {}
         """When each node was heard of."""
         self._began = 0.0
+        self._tidied_at = 0.0
+        self.groups = 0
+        """That are known, of all jobs; counted each time that the dead are forgotten, and with each that comes in between."""
+        self.refused = 0
+        """Calls for which there was no room, since the start."""
 
     def start(self) -> None:
         """Begins to look."""
@@ -94,20 +107,25 @@ class LighthouseKeeper:
 
     def _begin(self, _term: int) -> None:
         self._jobs, self._heard, self._began = {}, {}, self._duty.now()
+        self.groups = 0
 
     def _look(self, now: float) -> None:
         for node in [node for node, heard_at in self._heard.items() if now - heard_at > SILENCE_S]:
             self._drop_calls(node)
             del self._heard[node]
+        if now - self._tidied_at >= TIDY_S:
+            self._tidied_at = now
+            for name, job in list(self._jobs.items()):
+                self._tidy(name, job, now)
+            self.groups = sum(len(job.heartbeats) for job in self._jobs.values())
         for name, job in list(self._jobs.items()):
-            self._tidy(name, job, now)
             if job.calls:
                 self._consider(name, job, now)
 
     # --- what nodes tell -------------------------------------------------------------------------------------------
 
     def _take(self, data: bytes, node: int) -> Reply[bytes]:
-        """The news of a node, and which of its calls are answered. Raises NotLeaderError, InvalidArgumentError."""
+        """The news of a node, and which of its calls are answered, or refused. Raises NotLeaderError, InvalidArgumentError."""
         now = self._duty.now()
         if not self._duty.leads():
             raise NotLeaderError
@@ -120,8 +138,9 @@ class LighthouseKeeper:
             self._drop_calls(node)
         for heard in news.heartbeats:
             job = self._job(heard.job)
-            for group in heard.replica_ids:
-                self._hear(job, group, now)
+            if job is not None:
+                for group in heard.replica_ids:
+                    self._hear(job, group, now)
         answers = self._calls(node, news.waiting, now)
         reply: Reply[bytes] = Reply()
         reply.set_result(answers.SerializeToString())
@@ -132,31 +151,43 @@ class LighthouseKeeper:
         concerned: dict[str, _Job] = {}
         for call in calls:
             job = self._job(call.job)
-            if call.ticket in job.answered:
+            if job is not None and call.ticket in job.answered:
                 answers.answers.add(tickets=(call.ticket,), response=job.response)
                 continue
             since = now - call.age_ms / 1000
+            if job is None or not self._hear(job, call.member.replica_id, since):
+                answers.refused.append(call.ticket)
+                continue
             job.calls[call.ticket] = _Call(node, call.member, max(since, job.formed_at))
-            self._hear(job, call.member.replica_id, since)
             concerned[call.job] = job
+        self.refused += len(answers.refused)
         for name, job in concerned.items():
             last = self._lighthouses.jobs.get(name)
             if last is None or len(job.calls) >= len(last.groups):  # otherwise the next look is soon enough
                 self._consider(name, job, now)
         return answers
 
-    def _job(self, name: str) -> _Job:
+    def _job(self, name: str) -> _Job | None:
+        """None: there is no room for it."""
         job = self._jobs.get(name)
         if job is None:
-            job = self._jobs[name] = _Job()
             last = self._lighthouses.jobs.get(name)
-            if last is not None:
-                job.heartbeats.update(dict.fromkeys(last.groups, self._began))
+            groups = () if last is None else last.groups
+            if len(self._jobs) >= MAX_JOBS or self.groups + len(groups) >= MAX_ALL_GROUPS:
+                return None
+            job = self._jobs[name] = _Job()
+            job.heartbeats.update(dict.fromkeys(groups, self._began))
+            self.groups += len(groups)
         return job
 
-    def _hear(self, job: _Job, group: str, when: float) -> None:
-        if group in job.heartbeats or len(job.heartbeats) < MAX_GROUPS:
-            job.heartbeats[group] = max(when, job.heartbeats.get(group, when))
+    def _hear(self, job: _Job, group: str, when: float) -> bool:
+        """Whether there is room for the group."""
+        if group not in job.heartbeats:
+            if len(job.heartbeats) >= MAX_GROUPS or self.groups >= MAX_ALL_GROUPS:
+                return False
+            self.groups += 1
+        job.heartbeats[group] = max(when, job.heartbeats.get(group, when))
+        return True
 
     def _drop_calls(self, node: int) -> None:
         for job in self._jobs.values():

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from raftkv.errors import PermissionDeniedError
+from raftkv.errors import PermissionDeniedError, RequestTooLargeError
 from raftkv.pb import torchft as pb
 from raftkv.pb.rpc import DeleteRangeRequest
 from raftkv.reply import Reply
-from raftkv.rpc.lighthouse import LighthouseService
+from raftkv.rpc.lighthouse import MAX_REQUEST_BYTES, LighthouseService
 from raftkv.rpc.method import Call
 
 
@@ -44,3 +44,12 @@ def test_groups_of_other_jobs_are_refused(method: str) -> None:
     with pytest.raises(PermissionDeniedError):
         getattr(service, method)(request, Call("/", {":authority": "yours@h1:2379"}))
     assert desk.heard == [("mine", "a")]
+
+
+def test_more_than_a_group_may_say_of_itself_is_refused() -> None:
+    desk: Any = Desk()
+    request = pb.LighthouseQuorumRequest(requester=pb.QuorumMember(replica_id="a", data="x" * MAX_REQUEST_BYTES))
+    call = Call("/", {"raftkv-job": "mine"}, body=request.SerializeToString())
+    with pytest.raises(RequestTooLargeError):
+        LighthouseService(desk, desk).quorum(request, call)
+    assert desk.heard == []
