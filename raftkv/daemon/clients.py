@@ -115,6 +115,8 @@ def _sources(node: Node, config: ServerConfig, calls: CallCounts) -> Sources:
         lag=node.lag,
         leases=node.leases,
         job_times=node.job_times,
+        lighthouse=node.lighthouse,
+        lighthouse_callers=node.callers,
         tenants=node.tenants,
         size_on_disk=node.engine.size,
         open_views=lambda: node.engine.open_views,

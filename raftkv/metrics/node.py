@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from raftkv.metrics.jobs import job_samples
+from raftkv.metrics.lighthouse import lighthouse_samples
 from raftkv.metrics.network import network_samples
 from raftkv.metrics.quotas import quota_samples
 from raftkv.metrics.samples import histogram_metric, info
@@ -48,7 +49,9 @@ class NodeMetrics(Collector):
         yield from self._disk()
         yield from state_samples(sources)
         yield from network_samples(sources)
-        yield from job_samples(sources.replica.machine.rendezvous.jobs, sources.job_times)
+        machine = sources.replica.machine
+        yield from job_samples(machine.rendezvous.jobs, sources.job_times)
+        yield from lighthouse_samples(machine.lighthouses.jobs, sources.lighthouse, sources.lighthouse_callers)
         yield from quota_samples(sources)
         yield from sources.calls.samples()
         yield from sources.health.samples()

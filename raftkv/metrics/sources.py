@@ -11,6 +11,8 @@ from raftkv.metrics.loop_lag import LoopLag
 from raftkv.peer.tcp import TcpPeers
 from raftkv.rpc.tenants import Tenants
 from raftkv.server.lease_keeper import LeaseKeeper
+from raftkv.server.lighthouse_callers import LighthouseCallers
+from raftkv.server.lighthouse_keeper import LighthouseKeeper
 from raftkv.server.probing import PeerProbes
 from raftkv.server.replica import Replica
 
@@ -28,6 +30,8 @@ class Sources:
     lag: LoopLag
     leases: LeaseKeeper
     job_times: JobTimes
+    lighthouse: LighthouseKeeper
+    lighthouse_callers: LighthouseCallers
     tenants: Tenants
     size_on_disk: Callable[[], int]
     open_views: Callable[[], int]

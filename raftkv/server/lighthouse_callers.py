@@ -64,6 +64,8 @@ class LighthouseCallers:
         """Whether the leader believes that something waits here."""
         self._timer: TimerHandle | None = None
         self._stopped = False
+        self.quorums = 0
+        """Of all jobs, that were applied here since the start."""
 
     def start(self) -> None:
         """Begins to tell."""
@@ -171,6 +173,7 @@ class LighthouseCallers:
 
     def formed(self, job: str, tickets: Sequence[int], response: bytes) -> None:  # noqa: ARG002 (see Audience: tickets say which)
         """See Audience."""
+        self.quorums += 1
         self._answer(tickets, response)
 
     def _answer(self, tickets: Iterable[int], response: bytes) -> None:

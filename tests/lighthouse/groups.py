@@ -55,6 +55,9 @@ class Training:
     def callers(self, node: Node) -> LighthouseCallers:
         return self._parts[node.node_id][1]
 
+    def keeper(self, node: Node) -> LighthouseKeeper:
+        return self._parts[node.node_id][0]
+
     def kill(self, node: Node) -> None:
         for part in self._parts.pop(node.node_id):
             part.stop()

@@ -49,6 +49,7 @@ async def ask(training: Training, job: str, group: str) -> list[str]:
 async def refuses_then_serves(training: Training, job: str = JOB) -> None:
     with pytest.raises(TooManyRequestsError):
         await ask(training, job, "late")
+    assert training.keeper(await training.cluster.leader()).refused == 1
     await asyncio.sleep(LONG_S)
     assert await ask(training, job, "late") == ["late"]
 

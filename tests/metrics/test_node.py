@@ -86,6 +86,13 @@ raftkv_snapshot_received_bytes gauge
 raftkv_snapshot_about_bytes gauge
 raftkv_quota_limit gauge
 raftkv_quota_refused_total counter
+raftkv_lighthouse_jobs gauge
+raftkv_lighthouse_quorums_total counter
+raftkv_lighthouse_waiting_calls gauge
+raftkv_lighthouse_groups gauge
+raftkv_lighthouse_refused_calls_total counter
+raftkv_lighthouse_quorum_id gauge
+raftkv_lighthouse_quorum_groups gauge
 """.strip().splitlines()
 
 PEERS = ("etcd_network_peer_sent_bytes_total", "etcd_network_peer_received_bytes_total", "etcd_network_known_peers")
