@@ -49,7 +49,9 @@ EMPTY_PER_SECOND: Final = 10.0
 """DATA frames without content and without end."""
 RESET_BURST: Final = 2000.0
 RESETS_PER_SECOND: Final = 200.0
-"""A client's calls may all run into their deadlines at once; this is still far from what rapid reset needs."""
+"""Streams that a client resets before they were answered. Its calls may all run into their deadlines at once; this is still far from
+what rapid reset needs. Who has an answer may leave at any rate: that is how a client ends a call of one question (a KeepAliveOnce).
+"""
 SETTINGS_BURST: Final = 100.0
 SETTINGS_PER_SECOND: Final = 1.0
 DRAIN_PING: Final = b"raftkv-d"
@@ -364,7 +366,8 @@ class ServerConnection:
         stream = self.streams.get(stream_id)
         if stream is None:
             self._ids.check_used(stream_id)
-        if not self._resets.take(self._now()):
+        answered = stream is not None and stream.headers_sent
+        if not answered and not self._resets.take(self._now()):
             raise ConnectionProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too many streams reset")
         if stream is not None:
             self._over(stream, int.from_bytes(payload, "big"))

@@ -247,6 +247,16 @@ def test_clients_may_cancel_at_a_human_rate_for_ever() -> None:
     assert not wire.connection.closed
 
 
+def test_clients_may_leave_answered_streams_at_any_rate() -> None:
+    wire = Wire()
+    for index in range(2 * int(RESET_BURST)):
+        stream_id = 2 * index + 1
+        wire.send(headers(stream_id))
+        wire.connection.outbox.headers(wire.stream(stream_id), ANSWER)
+        wire.send(frames.rst_stream(stream_id, ErrorCode.CANCEL))
+    assert not wire.connection.closed
+
+
 def test_provoked_replies_that_nobody_reads_end_the_connection() -> None:
     wire = Wire(Options(max_concurrent_streams=1))
     wire.connection.outbox.congested = True
