@@ -20,6 +20,7 @@ from raftkv.ui.leases import LeasesView
 from raftkv.ui.lines import LinesView
 from raftkv.ui.live import Live
 from raftkv.ui.question import MAX_PAGE, Gate, Json, Parameters, Question, encoded, error_response, json_response
+from raftkv.ui.quorums import QuorumsView
 from raftkv.ui.rounds import Rounds
 
 API = f"{ROOT}/api"
@@ -46,7 +47,8 @@ class Dashboard:
         self._rounds = Rounds(replica.machine.rendezvous, self._journal, unix_time)
         keys, leases = KeysView(replica, gate), LeasesView(replica, gate)
         lines = LinesView(replica, gate, leases, clock.now)
-        jobs = JobsView(replica, gate, self._rounds, {method.path: method for method in methods})
+        quorums = QuorumsView(replica, gate)
+        jobs = JobsView(replica, gate, self._rounds, quorums, {method.path: method for method in methods})
         self._questions: Mapping[str, Question] = {
             "session": self._session,
             "cluster": self._cluster.answer,
@@ -58,6 +60,8 @@ class Dashboard:
             "lock": lines.one,
             "jobs": jobs.page,
             "job": jobs.one,
+            "quorums": quorums.page,
+            "quorum": quorums.one,
             "events": self._journal.page,
         }
         self._live = Live(gate, self._questions, self._pulse)

@@ -19,6 +19,7 @@ from raftkv.rendezvous.job import Barrier, World
 from raftkv.rpc.method import Call, Method
 from raftkv.server.replica import Replica
 from raftkv.ui.question import Gate, Json, Parameters
+from raftkv.ui.quorums import QuorumsView
 from raftkv.ui.rounds import Rounds
 from raftkv.ui.visible import check_job, may_see_job
 
@@ -35,11 +36,14 @@ AT_WORK, DONE, GONE = "w", "d", "g"
 class JobsView:
     """Answers about jobs."""
 
-    def __init__(self, replica: Replica, gate: Gate, rounds: Rounds, methods: Mapping[str, Method]) -> None:
+    def __init__(
+        self, replica: Replica, gate: Gate, rounds: Rounds, quorums: QuorumsView, methods: Mapping[str, Method]
+    ) -> None:
         self._replica = replica
         self._jobs = replica.machine.rendezvous.jobs
         self._gate = gate
         self._rounds = rounds
+        self._quorums = quorums
         self._steps = Route(methods[STEPS]) if STEPS in methods else None
 
     async def page(self, call: Call, parameters: Parameters) -> Json:
@@ -88,6 +92,7 @@ class JobsView:
                 "checkpoints": checkpoints(job),
                 "writing": being_written(job),
                 "steps": steps,
+                "quorum": self._quorums.id_of(call, name),
             }
         }
 

@@ -17,31 +17,16 @@ from raftkv.pb import torchft as pb
 from raftkv.torchft import serve
 from tests.cli.conversation import RAFTKV, CommandLine
 from tests.harness.cluster import Cluster
+from tests.harness.lighthouse import ask
 from tests.harness.raftkv import RaftkvCluster
 
-QUORUM = "/torchft.LighthouseService/Quorum"
 HEARTBEAT = "/torchft.LighthouseService/Heartbeat"
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with RaftkvCluster(tmp_path_factory.mktemp("lighthouse")) as cluster:
         yield cluster
-
-
-def ask(
-    address: str, group: str, *, authority: str = "", timeout: float = PATIENCE_S, **metadata: str
-) -> tuple[int, list[str]]:
-    """Id and groups of the quorum that a group is told of."""
-    options = [("grpc.default_authority", authority)] if authority else []
-    request = pb.LighthouseQuorumRequest(requester=pb.QuorumMember(replica_id=group))
-    with grpc.insecure_channel(address, options=options) as channel:
-        call: Any = channel.unary_unary(QUORUM)
-        headers = tuple((name.replace("_", "-"), value) for name, value in metadata.items())
-        answer = call(request.SerializeToString(), timeout=timeout, metadata=headers)
-    quorum = pb.LighthouseQuorumResponse.FromString(answer).quorum
-    return quorum.quorum_id, [member.replica_id for member in quorum.participants]
 
 
 def raftkv(cluster: Cluster, *arguments: str) -> tuple[int, str]:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from raftkv.pb.torchft import QuorumMember
 from raftkv.ui.live import MAX_STREAMS
 from tests.harness.cluster import Cluster
+from tests.harness.lighthouse import ask
 from tests.harness.raftkv import RaftkvCluster
 
 
@@ -70,6 +72,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         post(cluster, "/v3/kv/put", {"key": b64(f"lock/{lease:x}"), "lease": lease})
         join = {"job": "j", "node": "n", "incarnation": "1", "lease": lease, "settings": {"min_nodes": 1, "max_nodes": 1}}
         post(cluster, "/v3/rendezvous/join", join)
+        member = QuorumMember(replica_id="g", address="http://g:1", store_address="g:2", step=7, world_size=8)
+        ask(cluster.endpoints[0], member, raftkv_job="j")
         yield cluster
 
 
@@ -129,7 +133,7 @@ def test_every_question_has_its_answer(cluster: Cluster) -> None:
     picture = get(cluster, "/ui/api/cluster").json
     assert [member["name"] for member in picture["members"]] == ["node1"]
     assert picture["members"][0]["answers"]
-    assert [row["count"] for row in get(cluster, "/ui/api/keys").json["rows"]] == [3, 1, 1]
+    assert [row["count"] for row in get(cluster, "/ui/api/keys").json["rows"]] == [4, 1, 1]
     history = get(cluster, f"/ui/api/history?key={b64('app/<b>')}").json
     assert [one["version"] for one in history["versions"]] == [1]
     (lease,) = get(cluster, "/ui/api/leases").json["leases"]
@@ -147,6 +151,33 @@ def test_every_question_has_its_answer(cluster: Cluster) -> None:
     assert texts == ["round 1 formed: 1 node", "began: round 1 is open"]
 
 
+def test_a_quorum_is_told_with_what_its_groups_said(cluster: Cluster) -> None:
+    (row,) = get(cluster, "/ui/api/quorums?find=j").json["quorums"]
+    assert (row["name"], row["quorum_id"], row["groups"], row["first"]) == ("j", 1, 1, ["g"])
+    quorum = get(cluster, "/ui/api/quorum?name=j").json["quorum"]
+    assert quorum["members"] == [{"group": "g", "address": "http://g:1", "store_address": "g:2", "step": 7, "world_size": 8}]
+    assert quorum["settings"] == {"min_replicas": 1, "join_timeout_ms": 60_000, "heartbeat_timeout_ms": 5000}
+    assert quorum["created"] > 1.7e9
+    assert get(cluster, "/ui/api/job?name=j").json["job"]["quorum"] == 1
+
+
+def test_a_quorum_whose_key_says_something_else_has_its_id_and_groups(cluster: Cluster) -> None:
+    ask(cluster.endpoints[0], "g", raftkv_job="changed")
+    written = [
+        "no json",
+        "[]",
+        '{"quorum_id": 2}',
+        '{"quorum_id": 1, "created": "once", "participants": 5}',
+        '{"quorum_id": 1, "created": 5, "participants": [7, {"replica_id": "g", "step": "x"}]}',
+    ]
+    for value in written:
+        for key in ("quorum", "options"):
+            post(cluster, "/v3/kv/put", {"key": b64(f"/raftkv/lighthouse/changed/{key}"), "value": b64(value)})
+        quorum = get(cluster, "/ui/api/quorum?name=changed").json["quorum"]
+        assert (quorum["quorum_id"], quorum["created"], quorum["settings"]["min_replicas"]) == (1, None, 1)
+        assert [(member["group"], member["step"]) for member in quorum["members"]] == [("g", None)]
+
+
 def test_answers_are_for_nobody_elses_pages_and_caches(cluster: Cluster) -> None:
     answer = get(cluster, "/ui/api/session")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -161,6 +192,7 @@ def test_what_is_asked_wrongly_is_answered_in_one_line(cluster: Cluster) -> None
         assert (answer.status, answer.json["code"]) == (400, 3)
     assert get(cluster, "/ui/api/lease?id=zzz").json == {"lease": None}
     assert get(cluster, "/ui/api/job?name=nope").json == {"job": None}
+    assert get(cluster, "/ui/api/quorum?name=nope").json == {"quorum": None}
 
 
 def test_a_stream_tells_its_answer_once_and_a_pulse_each_second(cluster: Cluster) -> None:
@@ -200,8 +232,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             post(cluster, "/v3/kv/put", {"key": b64(f"{job}/{lease:x}"), "lease": lease})
             join = {"job": job, "node": "n", "incarnation": "1", "lease": lease, "settings": {"min_nodes": 1, "max_nodes": 1}}
             post(cluster, "/v3/rendezvous/join", join)
+            ask(cluster.endpoints[0], "g", raftkv_job=job)
         post(cluster, "/v3/auth/role/add", {"name": "r"})
-        for prefix in ("jobs/", "/raftkv/rendezvous/jobs/"):
+        for prefix in ("jobs/", "/raftkv/rendezvous/jobs/", "/raftkv/lighthouse/jobs/"):
             permission = {"permType": "READ", "key": b64(prefix), "range_end": b64(prefix[:-1] + "0")}
             post(cluster, "/v3/auth/role/grant", {"name": "r", "perm": permission})
         for user, role in (("root", "root"), ("alice", "r")):
@@ -216,7 +249,21 @@ def alice(guarded: Cluster) -> dict[str, str]:
     return {"Authorization": post(guarded, "/v3/auth/authenticate", {"name": "alice", "password": "p"})["token"]}
 
 
-QUESTIONS = ("session", "cluster", "keys", "history", "leases", "lease", "locks", "lock", "jobs", "job", "events")
+QUESTIONS = (
+    "session",
+    "cluster",
+    "keys",
+    "history",
+    "leases",
+    "lease",
+    "locks",
+    "lock",
+    "jobs",
+    "job",
+    "quorums",
+    "quorum",
+    "events",
+)
 
 
 def test_the_page_itself_is_open_and_its_questions_are_not(guarded: Cluster) -> None:
@@ -239,7 +286,7 @@ def test_a_user_sees_what_it_may_read_and_no_more(guarded: Cluster, alice: dict[
     assert (session["user"], session["roles"], session["readable"][0]["key"]) == (
         "alice",
         ["r"],
-        b64("/raftkv/rendezvous/jobs/"),
+        b64("/raftkv/lighthouse/jobs/"),
     )
     assert get(guarded, "/ui/api/keys", **alice).status == 403
     assert get(guarded, f"/ui/api/keys?prefix={b64('jobs/')}", **alice).json["count"] == 2
@@ -251,6 +298,9 @@ def test_a_user_sees_what_it_may_read_and_no_more(guarded: Cluster, alice: dict[
     assert get(guarded, f"/ui/api/lock?name={b64('other/')}", **alice).status == 403
     assert [job["name"] for job in get(guarded, "/ui/api/jobs", **alice).json["jobs"]] == ["jobs"]
     assert get(guarded, "/ui/api/job?name=other", **alice).status == 403
+    assert [quorum["name"] for quorum in get(guarded, "/ui/api/quorums", **alice).json["quorums"]] == ["jobs"]
+    assert get(guarded, "/ui/api/quorum?name=jobs", **alice).json["quorum"]["groups"] == 1
+    assert get(guarded, "/ui/api/quorum?name=other", **alice).status == 403
     subjects = {event["subject"] for event in get(guarded, "/ui/api/events?kind=job", **alice).json["events"]}
     assert subjects == {"jobs"}
 

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+from raftkv.pb.torchft import QuorumMember
+from tests.harness.lighthouse import ask
 from tests.ui_browser.gateway import Gateway, b64
 
 SETTINGS = {"min_nodes": 8, "max_nodes": 8, "last_call_ms": 1, "max_restarts": 10}
 
 
 def furnish(gateway: Gateway) -> None:
-    """Keys, leases, locks, an election, jobs."""
+    """Keys, leases, locks, an election, jobs, a quorum of torchft's."""
     _keys(gateway)
     _lines(gateway)
     _jobs(gateway)
+    member = QuorumMember(replica_id="left", address="http://left:1", store_address="left:2", step=40, world_size=8)
+    ask(gateway.endpoint, member, raftkv_job="mnist")
 
 
 def _keys(gateway: Gateway) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.harness.lighthouse import ask
 from tests.harness.raftkv import RaftkvCluster
 from tests.ui_browser.conftest import PICTURES, OpenPage
 from tests.ui_browser.gateway import Gateway, for_url
@@ -19,6 +20,8 @@ VIEWS = {
     f"lock?name={for_url('checkpoint-writer/')}": "holds",
     "jobs": "llama-70b",
     "job?name=mnist": "weights-are-there",
+    "quorums": "mnist",
+    "quorum?name=mnist": "http://left:1",
     "events": "leads in term",
 }
 LOOKS = {"light": ("light", 1360), "dark": ("dark", 1360), "narrow": ("light", 400)}
@@ -83,6 +86,20 @@ def test_a_job_shows_rounds_ranks_barriers_and_checkpoints(open_page: OpenPage, 
     assert row(page, "Barriers of the world", "weights-are-there")[1:] == ["open", "5 of 8", "5 (gpu-5), 6 (gpu-6), 7 (gpu-7)"]
     assert row(page, "Checkpoints of the job, the newest first", "2,000")[1:] == ["being written", "5 of 8", "2", "5, 6, 7"]
     assert row(page, "Checkpoints of the job, the newest first", "1,000")[1] == "whole"
+
+
+def test_a_quorum_shows_its_groups_and_the_job_leads_to_it(open_page: OpenPage, furnished: RaftkvCluster) -> None:
+    page = open_page(furnished.endpoints[0], "quorums")
+    expect(page.get_by_role("rowheader", name="mnist")).to_be_visible()
+    assert row(page, "Jobs with a quorum, those whose groups changed last first", "mnist")[1:4] == ["1", "1", "left"]
+    page.goto(f"http://{furnished.endpoints[0]}/ui/#/job?name=mnist")
+    page.locator(".figures").get_by_role("link", name="1").click()
+    expect(page.get_by_role("rowheader", name="left")).to_be_visible()
+    table = "Groups of the last quorum, in the order of their names"
+    assert row(page, table, "left") == ["left", "http://left:1", "left:2", "40", "8"]
+    ask(furnished.endpoints[0], "other", raftkv_job="live")
+    page.goto(f"http://{furnished.endpoints[0]}/ui/#/quorums")
+    expect(page.get_by_role("rowheader", name="live")).to_be_visible()
 
 
 def test_what_happens_is_shown_as_it_happens(open_page: OpenPage, furnished: RaftkvCluster, gateway: Gateway) -> None:

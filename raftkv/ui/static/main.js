@@ -9,9 +9,10 @@ import { job, jobs } from "./views/jobs.js";
 import { keys } from "./views/keys.js";
 import { lease, leases } from "./views/leases.js";
 import { lock, locks } from "./views/locks.js";
+import { quorum, quorums } from "./views/quorums.js";
 
-const VIEWS = { cluster, keys, leases, lease, locks, lock, jobs, job, events };
-const MENU = ["cluster", "keys", "leases", "locks", "jobs", "events"];
+const VIEWS = { cluster, keys, leases, lease, locks, lock, jobs, job, quorums, quorum, events };
+const MENU = ["cluster", "keys", "leases", "locks", "jobs", "quorums", "events"];
 
 let session = null;
 let stop = () => {};

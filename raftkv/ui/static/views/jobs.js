@@ -5,6 +5,7 @@ import { rankGrid, timeline } from "../draw.js";
 import { NOTHING, count, moment, plural, span } from "../format.js";
 import { list } from "../list.js";
 import { pager, table } from "../table.js";
+import { quorumLink } from "./quorums.js";
 
 const RANKS = 50;
 
@@ -98,6 +99,7 @@ function headOf(found) {
       ["Restarts", count(found.restarts)],
       ["Last checkpoint", found.last_checkpoint === null ? "none" : count(found.last_checkpoint)],
       ["Fencing token", found.token ? count(found.token) : NOTHING],
+      found.quorum !== null && ["Quorum", quorumLink(found.name, count(found.quorum)), "Of torchft's lighthouse"],
     ],
   );
   return [shown, preemption(found), why(found)].filter(Boolean);
