@@ -154,6 +154,7 @@ function show(parts) {
   const shown = VIEWS[view];
   const listed = shown.menu ?? view;
   parts.links.forEach((link, at) => (MENU[at] === listed ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
+  parts.links[MENU.indexOf(listed)].scrollIntoView({ block: "nearest", inline: "nearest" }); // a phone has no room for all of them
   setText(parts.title, shown.heading?.(parameters) ?? shown.title);
   document.title = `${parts.title.textContent} · raftkv`;
   parts.trouble.replaceChildren();
