@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from google.protobuf.message import DecodeError
 
 from raftkv.clock import Clock
-from raftkv.errors import StoppedError, TooManyRequestsError
+from raftkv.errors import RequestError, StoppedError, TooManyRequestsError
 from raftkv.pb.lighthouse import LighthouseAnswers, LighthouseNews
 from raftkv.pb.torchft import QuorumMember
 from raftkv.peer.asks import Kind
@@ -28,17 +28,20 @@ WHOLE_S = 0.5
 """Between two times of telling the leader of all that wait."""
 MAX_CALLS = 10_000
 """That may wait at a node."""
+MAX_CALLS_BYTES = 8 * 1024 * 1024
+"""What all of them may say of their groups together: the leader is told of them in one message, and one entry of the log may have all."""
 MAX_HEARD = 10_000
 """Groups of which the leader is told in one go; more are not heard."""
 
 
 class _Call:
-    __slots__ = ("job", "member", "reply", "since")
+    __slots__ = ("job", "member", "reply", "since", "size")
 
     def __init__(self, job: str, member: QuorumMember, since: float) -> None:
         self.job = job
         self.member = member
         self.since = since
+        self.size = member.ByteSize()
         self.reply: Reply[bytes] = Reply()
 
 
@@ -51,6 +54,8 @@ class LighthouseCallers:
         self._loop = loop
         self._calls: dict[int, _Call] = {}
         """By ticket."""
+        self._bytes = 0
+        """What they say of their groups."""
         self._next = replica.rng.getrandbits(43) << 20
         """Tickets of another life never come back, nor do those of another node."""
         self._new: list[int] = []
@@ -79,9 +84,7 @@ class LighthouseCallers:
             self._timer.cancel()
             self._timer = None
         for ticket in list(self._calls):
-            call = self._calls.pop(ticket)
-            if not call.reply.done():
-                call.reply.set_exception(StoppedError())
+            self._fail(ticket, StoppedError())
 
     @property
     def waiting(self) -> int:
@@ -101,8 +104,12 @@ class LighthouseCallers:
             raise StoppedError
         if len(self._calls) >= MAX_CALLS:
             raise TooManyRequestsError
+        call = _Call(job, member, self._clock.now())
+        if self._bytes + call.size > MAX_CALLS_BYTES:
+            raise TooManyRequestsError
         ticket, self._next = self._next, self._next + 1
-        call = self._calls[ticket] = _Call(job, member, self._clock.now())
+        self._calls[ticket] = call
+        self._bytes += call.size
         if not self._new:
             self._replica.at_next_turn(self._tell_new)
         self._new.append(ticket)
@@ -126,7 +133,7 @@ class LighthouseCallers:
             return
         self._timer = self._loop.call_later(LOOK_S, self._look)
         for ticket in [ticket for ticket, call in self._calls.items() if call.reply.done()]:
-            del self._calls[ticket]
+            self._take(ticket)
         leader, now = self._replica.leader, self._clock.now()
         if leader == NO_NODE:
             self._told = NO_NODE
@@ -165,9 +172,7 @@ class LighthouseCallers:
         for answer in said.answers:
             self._answer(answer.tickets, answer.response)
         for ticket in said.refused:
-            call = self._calls.pop(ticket, None)
-            if call is not None and not call.reply.done():
-                call.reply.set_exception(TooManyRequestsError())
+            self._fail(ticket, TooManyRequestsError())
 
     # --- what is answered ------------------------------------------------------------------------------------------
 
@@ -178,6 +183,18 @@ class LighthouseCallers:
 
     def _answer(self, tickets: Iterable[int], response: bytes) -> None:
         for ticket in tickets:
-            call = self._calls.pop(ticket, None)
+            call = self._take(ticket)
             if call is not None and not call.reply.done():
                 call.reply.set_result(response)
+
+    def _fail(self, ticket: int, error: RequestError) -> None:
+        call = self._take(ticket)
+        if call is not None and not call.reply.done():
+            call.reply.set_exception(error)
+
+    def _take(self, ticket: int) -> _Call | None:
+        """A call that waits no more."""
+        call = self._calls.pop(ticket, None)
+        if call is not None:
+            self._bytes -= call.size
+        return call

@@ -10,6 +10,8 @@ from raftkv.lighthouse.lighthouses import MAX_JOBS
 from raftkv.pb.lighthouse import LighthouseNews
 from raftkv.pb.torchft import LighthouseQuorumResponse, QuorumMember
 from raftkv.peer.asks import Kind
+from raftkv.rpc.lighthouse import MAX_REQUEST_BYTES
+from raftkv.server.lighthouse_callers import MAX_CALLS_BYTES
 from raftkv.server.lighthouse_keeper import MAX_ALL_GROUPS, MAX_GROUPS
 from tests.lighthouse.groups import JOB, Training
 from tests.server.replicas import Cluster, simulate
@@ -67,6 +69,23 @@ def test_groups_of_all_jobs_together_are_bounded() -> None:
         groups = [str(number) for number in range(MAX_GROUPS)]
         await tell(training, ((f"job{number}", groups) for number in range(MAX_ALL_GROUPS // MAX_GROUPS)))
         await refuses_then_serves(training)
+
+    play(scenario)
+
+
+def test_what_waiting_groups_say_of_themselves_is_bounded_at_each_node() -> None:
+    async def scenario(training: Training) -> None:
+        await training.set_options('{"min_replicas": 1000}')
+        callers = training.callers(await training.cluster.follower())
+        large = QuorumMember(replica_id="a", data="x" * (MAX_REQUEST_BYTES - 100))
+        asked = [callers.ask(JOB, large) for _ in range(MAX_CALLS_BYTES // MAX_REQUEST_BYTES)]
+        with pytest.raises(TooManyRequestsError):
+            callers.ask(JOB, large)
+        for reply in asked[:2]:
+            reply.cancel()
+        await asyncio.sleep(1)
+        callers.ask(JOB, large)
+        assert callers.waiting == len(asked) - 1
 
     play(scenario)
 
