@@ -270,13 +270,14 @@ class Participant:
         followed.begin()
 
     async def close(self, reason: str = "") -> None:
-        """Leaves the job, and gives the lease back. What cannot be said now, the lease says when it is over."""
+        """Leaves the job, and gives the lease back. What cannot be said within the lease's time, the lease says by its end."""
         if self._followed is not None:
             self._followed.end()
-            with suppress(RaftKVError):
-                await self.leave(reason)
+            with suppress(RaftKVError, TimeoutError):
+                async with asyncio.timeout(self._ttl):
+                    await self.leave(reason)
         if self._lease is not None:
-            await self._lease.close()
+            await self._lease.close(timeout=self._ttl)
 
     async def __aenter__(self) -> Self:
         await self.open()

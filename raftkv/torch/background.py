@@ -2,16 +2,18 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from raftkv.client import Client, TLSConfig
+from raftkv.client import Client, TLSConfig, forked
 from raftkv.client.loop_thread import LoopThread, loop_thread
+from raftkv.errors import ClientClosedError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,15 @@ class Access:
 
 
 class Resident(Generic[T]):
-    """Enters what `make` makes, on the client's loop, and keeps it until `close`."""
+    """Enters what `make` makes, on the client's loop, and keeps it until `close`.
+
+    In a child that the process forks it is over, for its thread stays with the parent; closing it there leaves the parent's alone.
+    """
 
     def __init__(self, make: Callable[[], AbstractAsyncContextManager[T]], name: str) -> None:
         self._make = make
         self._name = name
+        self._generation = forked.generation()
         self._loop: LoopThread = loop_thread()
         self._entered: Future[T] = Future()
         self._ended: Future[None] = Future()
@@ -58,18 +64,27 @@ class Resident(Generic[T]):
         """What it was entered as."""
 
     @property
-    def loop(self) -> LoopThread:
-        """Where it lives."""
-        return self._loop
+    def failure(self) -> BaseException | None:
+        """Why it is over; None: it is not."""
+        if self.inherited:
+            return ClientClosedError()
+        return (self._ended.exception() or ClientClosedError()) if self._ended.done() else None
 
     @property
-    def failure(self) -> BaseException | None:
-        """Why it ended, where nobody closed it."""
-        return self._ended.exception() if self._ended.done() else None
+    def inherited(self) -> bool:
+        """Whether the process has forked since: it lives on in the parent."""
+        return self._generation != forked.generation()
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        """Runs something on its loop, and waits for it. Raises ClientClosedError in a forked child."""
+        if self.inherited:
+            work.close()
+            raise ClientClosedError
+        return self._loop.run(work)
 
     def close(self) -> None:
         """Leaves it; idempotent."""
-        if not self._ended.done():
+        if not self.inherited and not self._ended.done():
             self._loop.run(self._stop())
 
     async def _start(self) -> None:
@@ -98,7 +113,9 @@ class Resident(Generic[T]):
 
 
 @asynccontextmanager
-async def with_client(access: Access, make: Callable[[Client], AbstractAsyncContextManager[T]]) -> AsyncIterator[T]:
-    """What `make` makes of a client, and a client for it alone."""
-    async with access.client() as client, make(client) as value:
+async def with_client(
+    access: Access, make: Callable[[Client], AbstractAsyncContextManager[T]], client: Client | None = None
+) -> AsyncIterator[T]:
+    """What `make` makes of `client`, which stays open; None: of a client for it alone."""
+    async with nullcontext(client) if client is not None else access.client() as chosen, make(chosen) as value:
         yield value

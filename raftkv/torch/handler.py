@@ -5,14 +5,18 @@ num_nodes_waiting how the job stands, as the cluster has pushed it: the agent as
 shutdown          this node is done, or the job has failed; the signal that ends an agent says neither, so the node just leaves
 
 A round that has ended for this node counts as a node that waits: that is how an agent learns that it is to restart its workers.
+
+All of it goes over one client, and so over one connection to the cluster: the node's lease, its standing, the rounds' stores. Streams
+have windows of their own, so neither a slow watch nor a long answer keeps a heartbeat waiting.
 """
 
+import asyncio
 import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import NamedTuple
 
 from torch.distributed.elastic.rendezvous import (
     RendezvousClosedError,
@@ -32,15 +36,16 @@ from raftkv.client.rendezvous import CHECK_COOL_DOWN_S, Participant
 from raftkv.errors import JobClosedError, NodeExcludedError, NodeUnfitError, RaftKVError
 from raftkv.pb import rendezvous as pb
 from raftkv.tcpstore import Namespace
-from raftkv.torch.background import Access, Resident, with_client
+from raftkv.torch.background import Access, Resident
 from raftkv.torch.server import StoreServer
-from raftkv.torch.store import Store
 
 BACKEND = "raftkv"
 JOIN_TIMEOUT_S = 600
 LAST_CALL_S = 30
 TTL_S = 10
 STORE_TTL_S = 120
+REPORT_S = 30
+"""For how long an agent that ends tries to say how; after that the lease says that it is gone."""
 LOCAL = "127.0.0.1"
 
 
@@ -51,6 +56,14 @@ def create_handler(parameters: RendezvousParameters) -> "RaftkvRendezvous":
     return RaftkvRendezvous(parameters, access)
 
 
+class Agent(NamedTuple):
+    """This process in a job."""
+
+    client: Client
+    """For everything that the agent does."""
+    participant: Participant
+
+
 class RaftkvRendezvous(RendezvousHandler):
     """One agent's part in a job."""
 
@@ -59,10 +72,9 @@ class RaftkvRendezvous(RendezvousHandler):
         self._access = access
         self._join_timeout_s = float(parameters.get("join_timeout", JOIN_TIMEOUT_S))
         self._store_ttl_s = int(parameters.get("store_ttl", STORE_TTL_S))
-        self._make: Callable[[Client], Any] = lambda client: _participant(client, parameters)
-        self._resident: Resident[Participant] | None = None
+        self._make: Callable[[], AbstractAsyncContextManager[Agent]] = lambda: _agent(access, parameters)
+        self._resident: Resident[Agent] | None = None
         self._server: StoreServer | None = None
-        self._store: Store | None = None
 
     def get_backend(self) -> str:
         return BACKEND
@@ -75,15 +87,15 @@ class RaftkvRendezvous(RendezvousHandler):
     def next_rendezvous(self) -> RendezvousInfo:
         self._close_store()
         with _translated():
-            participant = self._participant()
-            world = self._run(participant.next_round(timeout=self._join_timeout_s))
+            agent = self._joined()
+            client, participant = agent.value
+            world = agent.run(participant.next_round(timeout=self._join_timeout_s))
             namespace = Namespace(self._job, f"{world.number}.{world.token}", self._store_ttl_s)
-            self._store = Store(self._access, namespace)
-            self._server = StoreServer(self._access, namespace, host=LOCAL)
+            self._server = StoreServer(self._access, namespace, host=LOCAL, client=client)
         place = Place(self._job, participant.node, world.token)
         os.environ.update(self._access.environment() | place.environment())  # workers inherit it
         address = RendezvousStoreInfo(self._server.host, self._server.port)
-        return RendezvousInfo(self._store, world.rank, world.world_size, address)
+        return RendezvousInfo(self._server.store(), world.rank, world.world_size, address)
 
     def is_closed(self) -> bool:
         standing = self._standing()
@@ -91,11 +103,12 @@ class RaftkvRendezvous(RendezvousHandler):
 
     def set_closed(self) -> None:
         with _translated():
-            self._run(self._end_job())
+            agent = self._joined()
+            agent.run(agent.value.client.rendezvous(self._job).close("closed by an agent"))
 
     def num_nodes_waiting(self) -> int:
         standing = self._standing()
-        world = None if self._resident is None else self._resident.value.round
+        world = None if self._resident is None else self._resident.value.participant.round
         if standing is None or world is None or standing.phase == pb.CLOSED:
             return 0
         waiting: int = standing.waiting
@@ -108,8 +121,8 @@ class RaftkvRendezvous(RendezvousHandler):
         failure = sys.exc_info()[1]  # torch calls this from a `finally`: what ends the agent, if anything does
         try:
             if self._resident is not None:
-                self._run(self._report(failure))
-        except RaftKVError:
+                self._resident.run(self._report(self._resident.value.participant, failure))
+        except (RaftKVError, TimeoutError):
             return False  # the lease says the rest
         finally:
             self._close_store()
@@ -119,46 +132,39 @@ class RaftkvRendezvous(RendezvousHandler):
 
     # --- inside
 
-    async def _report(self, failure: BaseException | None) -> None:
-        participant = self._participant()
+    async def _report(self, participant: Participant, failure: BaseException | None) -> None:
         if participant.round is None or self.is_closed():
             return
-        if failure is None:
-            await participant.succeed()
-        else:
-            await participant.fail(_reason(failure), fatal=True)
+        async with asyncio.timeout(REPORT_S):
+            if failure is None:
+                await participant.succeed()
+            else:
+                await participant.fail(_reason(failure), fatal=True)
 
-    async def _end_job(self) -> None:
-        async with self._access.client() as client:
-            await client.rendezvous(self._job).close("closed by an agent")
-
-    def _participant(self) -> Participant:
+    def _joined(self) -> Resident[Agent]:
         if self._resident is None:
-            self._resident = Resident(lambda: with_client(self._access, self._make), f"agent of {self._job}")
-        return self._resident.value
-
-    def _run(self, work: Any) -> Any:
-        self._participant()
-        assert self._resident is not None
-        return self._resident.loop.run(work)
+            self._resident = Resident(self._make, f"agent of {self._job}")
+        return self._resident
 
     def _standing(self) -> pb.Standing | None:
-        return None if self._resident is None else self._resident.value.standing
+        return None if self._resident is None else self._resident.value.participant.standing
 
     def _close_store(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
-        if self._store is not None:
-            self._store.close()
-            self._store = None
 
 
 @asynccontextmanager
-async def _participant(client: Client, parameters: RendezvousParameters) -> AsyncIterator[Participant]:
+async def _agent(access: Access, parameters: RendezvousParameters) -> AsyncIterator[Agent]:
+    async with access.client() as client, _participant(client, parameters) as participant:
+        yield Agent(client, participant)
+
+
+def _participant(client: Client, parameters: RendezvousParameters) -> Participant:
     address = parameters.local_addr or socket.getfqdn()
     segments = [segment for segment in parameters.get("segments", "").split("/") if segment]
-    participant = client.rendezvous(parameters.run_id).participant(
+    return client.rendezvous(parameters.run_id).participant(
         parameters.get("node") or f"{address}-{os.getpid()}",
         job_settings(parameters),
         address=address,
@@ -168,8 +174,6 @@ async def _participant(client: Client, parameters: RendezvousParameters) -> Asyn
         checks=parameters.get("health_check", ""),
         check_cool_down=float(parameters.get("health_check_cool_down", CHECK_COOL_DOWN_S)),
     )
-    async with participant:
-        yield participant
 
 
 def job_settings(parameters: RendezvousParameters) -> pb.JobSettings:

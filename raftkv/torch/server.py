@@ -3,8 +3,10 @@
 from types import TracebackType
 from typing import Self
 
+from raftkv.client import Client
 from raftkv.tcpstore import Namespace, serve
 from raftkv.torch.background import Access, Resident, with_client
+from raftkv.torch.store import Shared, Store
 
 
 class StoreServer:
@@ -16,10 +18,15 @@ class StoreServer:
     Any number of servers, on any nodes, may serve the same round: they show the same keys.
     """
 
-    def __init__(self, access: Access, namespace: Namespace, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Port 0: any that is free."""
+    def __init__(
+        self, access: Access, namespace: Namespace, *, host: str = "127.0.0.1", port: int = 0, client: Client | None = None
+    ) -> None:
+        """Port 0: any that is free. `client`: one that lives where blocking clients do, and longer than this; None: one of its own."""
+        self._access = access
+        self._namespace = namespace
+        self._store: Store | None = None
         self._resident = Resident(
-            lambda: with_client(access, lambda client: serve(client, namespace, host=host, port=port)),
+            lambda: with_client(access, lambda client: serve(client, namespace, host=host, port=port), client),
             f"store of {namespace.job}, round {namespace.round}",
         )
 
@@ -33,9 +40,17 @@ class StoreServer:
         """For MASTER_PORT."""
         return self._resident.value.port
 
+    def store(self) -> Store:
+        """The store of this process over the same keys and the same connection to the cluster. Closing either closes both."""
+        if self._store is None:
+            self._store = Store(self._access, self._namespace, shared=Shared(self._resident.value.space, self._resident))
+        return self._store
+
     def close(self) -> None:
         """Ends all connections; the keys stay until their time is over."""
         self._resident.close()
+        if self._store is not None:
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self

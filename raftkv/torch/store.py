@@ -5,7 +5,8 @@ underscores. Each call from C++ needs the interpreter, so workers are better ser
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -22,25 +23,33 @@ _KEPT: list["Store"] = []
 """C++ keeps no Python object alive: a store that only a PrefixStore still knew would be gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Keys in use, by several stores or by a server as well."""
+
+    space: Space
+    resident: Resident[Any]
+    """What they live in: closed once for all."""
+
+
 class Store(dist.Store):
     """Keys of one round of a job. It sees what TCPStore's clients at a StoreServer of the same namespace see.
 
     Any thread may call. A wait for keys ends with `DistStoreError` after the store's timeout, or that of the call.
     """
 
-    def __init__(self, access: Access, namespace: Namespace, *, resident: Resident[Space] | None = None) -> None:
-        """`resident`: shared with a clone."""
+    def __init__(self, access: Access, namespace: Namespace, *, shared: Shared | None = None) -> None:
+        """`shared`: with a clone, or with a StoreServer (`StoreServer.store`); None: a connection to the cluster of its own."""
         super().__init__()
         self._access = access
         self._namespace = namespace
-        self._resident = resident or Resident(
-            lambda: with_client(access, lambda client: opened(client, namespace)),
-            f"keys of {namespace.job}, round {namespace.round}",
-        )
+        self._shared = shared or _opened(access, namespace)
+        self._resident = self._shared.resident
+        self._space = self._shared.space
         _KEPT.append(self)
 
     def close(self) -> None:
-        """Gives up the connection to the cluster; clones lose theirs as well. The keys stay until their time is over."""
+        """Gives up the connection to the cluster, also for those that share it. The keys stay until their time is over."""
         self._resident.close()
         if self in _KEPT:
             _KEPT.remove(self)
@@ -92,7 +101,7 @@ class Store(dist.Store):
         self._change(Change.PUSH, key, _bytes(value))
 
     def queue_pop(self, key: str, block: bool = True) -> bytes:  # noqa: FBT001, FBT002  # as torch has it
-        return self._within(self._pop(key, block=block), None, [key])
+        return self._within(lambda: self._pop(key, block=block), None, [key])
 
     def queue_len(self, key: str) -> int:
         return self._run(self._space.queue_length(_name(key)))
@@ -101,23 +110,19 @@ class Store(dist.Store):
         return True
 
     def clone(self) -> "Store":
-        return Store(self._access, self._namespace, resident=self._resident)
+        return Store(self._access, self._namespace, shared=self._shared)
 
     deleteKey = delete_key  # noqa: N815  # the name that C++ looks up
     getNumKeys = num_keys  # noqa: N815  # as above
 
     # --- how
 
-    @property
-    def _space(self) -> Space:
-        return self._resident.value
-
     def _run(self, work: Coroutine[Any, Any, R]) -> R:
         failure = self._resident.failure
         if failure is not None:
             work.close()
             raise dist.DistStoreError(f"the keys of {self._namespace.job} cannot be reached any more: {failure}")
-        return self._resident.loop.run(work)
+        return self._resident.run(work)
 
     def _change(self, kind: Change.Kind, key: str, value: bytes = b"", **options: Any) -> Any:
         async def change() -> Any:
@@ -140,16 +145,16 @@ class Store(dist.Store):
             await self._space.wait([_name(key)])
 
     def _wait(self, keys: Sequence[str], timeout: timedelta | None) -> list[bytes]:
-        found = self._within(self._space.wait([_name(key) for key in keys]), timeout, keys)
+        found = self._within(lambda: self._space.wait([_name(key) for key in keys]), timeout, keys)
         return [each.value or b"" for each in found]
 
-    def _within(self, work: Coroutine[Any, Any, R], timeout: timedelta | None, keys: Sequence[str]) -> R:
+    def _within(self, work: Callable[[], Coroutine[Any, Any, R]], timeout: timedelta | None, keys: Sequence[str]) -> R:
         # The base class keeps the timeout where Python cannot override it, but a PrefixStore changes it there.
         limit = timeout if timeout is not None else self.timeout
 
         async def within() -> R:
             async with asyncio.timeout(limit.total_seconds()):
-                return await work
+                return await work()
 
         try:
             return self._run(within())
@@ -157,6 +162,14 @@ class Store(dist.Store):
             raise dist.DistStoreError(
                 f"wait timeout after {limit / timedelta(milliseconds=1):g}ms, keys: {', '.join(keys)}"
             ) from None
+
+
+def _opened(access: Access, namespace: Namespace) -> Shared:
+    resident = Resident(
+        lambda: with_client(access, lambda client: opened(client, namespace)),
+        f"keys of {namespace.job}, round {namespace.round}",
+    )
+    return Shared(resident.value, resident)
 
 
 def _name(key: str) -> bytes:

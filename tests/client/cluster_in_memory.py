@@ -121,10 +121,10 @@ class ClusterInMemory:
         self.renewals: list[float] = []
         self.nodes = [Node(self, Endpoint(f"node{number}", 1, tls=False)) for number in range(size)]
 
-    def client(self) -> Client:
+    def client(self, *, timeout: float = 5.0) -> Client:
         by_endpoint = {node.endpoint: node for node in self.nodes}
         names = [str(node.endpoint) for node in self.nodes]
-        return Client(names, rng=Random(1), open_channel=lambda endpoint: by_endpoint[endpoint])
+        return Client(names, rng=Random(1), timeout=timeout, open_channel=lambda endpoint: by_endpoint[endpoint])
 
     def streams(self, path: str) -> list[ServedStream]:
         return [stream for node in self.nodes for stream in node.streams if stream.path == path and stream.open]
