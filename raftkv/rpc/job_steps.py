@@ -28,7 +28,7 @@ class JobStepsService:
     def __init__(self, replica: Replica, access: Access) -> None:
         self._replica = replica
         self._access = access
-        self._heartbeats = heartbeats(replica, asyncio.get_running_loop())
+        self._heartbeats = heartbeats(replica, replica.watches.loop)
 
     def methods(self) -> list[Method]:
         """What it offers."""
