@@ -11,7 +11,7 @@ taken up with the groups of its last quorum or not at all: without them its next
 """
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -48,23 +48,38 @@ TIDY_S = 1.0
 class _Call:
     """A call of Quorum that waits at some node."""
 
-    __slots__ = ("member", "node", "since")
+    __slots__ = ("asked_at", "member", "node", "since")
 
-    def __init__(self, node: int, member: QuorumMember, since: float) -> None:
+    def __init__(self, node: int, member: QuorumMember, asked_at: float, since: float) -> None:
         self.node = node
         self.member = member
+        self.asked_at = asked_at
+        """Of several calls of a group the last one says how it is; the others were given up, which nobody may have noticed."""
         self.since = since
+        """When it began to wait for the next quorum."""
 
 
 class _Job:
     """What the leader knows of a job."""
 
-    __slots__ = ("answered", "calls", "formed_at", "heartbeats", "options", "options_revision", "proposed", "response")
+    __slots__ = (
+        "answered",
+        "calls",
+        "chosen",
+        "formed_at",
+        "heartbeats",
+        "options",
+        "options_revision",
+        "proposed",
+        "response",
+    )
 
     def __init__(self) -> None:
         self.calls: dict[int, _Call] = {}
         """By ticket."""
         self.heartbeats: dict[str, float] = {}
+        self.chosen: dict[str, _Call] = {}
+        """Of each group in the quorum that was proposed last, the call by which it is in there."""
         self.answered: frozenset[int] = frozenset()
         """The tickets of the last quorum of this term; who asks about them has not seen it."""
         self.response = b""
@@ -158,7 +173,7 @@ class LighthouseKeeper:
             if job is None or not self._hear(job, call.member.replica_id, since):
                 answers.refused.append(call.ticket)
                 continue
-            job.calls[call.ticket] = _Call(node, call.member, max(since, job.formed_at))
+            job.calls[call.ticket] = _Call(node, call.member, since, max(since, job.formed_at))
             concerned[call.job] = job
         self.refused += len(answers.refused)
         for name, job in concerned.items():
@@ -210,21 +225,19 @@ class LighthouseKeeper:
         youngest: dict[str, _Call] = {}
         for call in job.calls.values():
             other = youngest.get(call.member.replica_id)
-            if other is None or call.since >= other.since:
+            if other is None or call.asked_at >= other.asked_at:
                 youngest[call.member.replica_id] = call
         callers = {group: Caller(call.since, call.member.shrink_only) for group, call in youngest.items()}
         last = self._lighthouses.jobs.get(name)
         decision = decide(now, callers, job.heartbeats, () if last is None else last.groups, self._options(name, job))
         if decision.groups:
-            members = [youngest[group].member for group in decision.groups]
-            self._propose(name, job, members)
+            self._propose(name, job, {group: youngest[group] for group in decision.groups})
 
-    def _propose(self, name: str, job: _Job, members: Sequence[QuorumMember]) -> None:
-        groups = {member.replica_id for member in members}
+    def _propose(self, name: str, job: _Job, chosen: dict[str, _Call]) -> None:
         request = FormQuorum(term=self._duty.term, job=name, created_ns=int(self._unix_time() * 1_000_000_000))
-        request.participants.extend(members)
-        request.tickets.extend(ticket for ticket, call in job.calls.items() if call.member.replica_id in groups)
-        job.proposed = True
+        request.participants.extend(call.member for call in chosen.values())
+        request.tickets.extend(ticket for ticket, call in job.calls.items() if call.member.replica_id in chosen)
+        job.proposed, job.chosen = True, chosen
         self._replica.propose_duty(body(FORM_QUORUM, request.SerializeToString())).add_done_callback(
             lambda reply: self._proposed(name, job, reply)
         )
@@ -241,9 +254,7 @@ class LighthouseKeeper:
         known = self._jobs.get(job)
         if known is None:
             return
-        # A group that asks a second time while its quorum is on its way is in that quorum, too.
-        groups = set(self._lighthouses.jobs[job].groups)
-        late = [ticket for ticket, call in known.calls.items() if call.member.replica_id in groups]
+        late = [ticket for ticket, call in known.calls.items() if _is_in(known.chosen, call)]
         known.answered, known.response, known.formed_at = frozenset((*tickets, *late)), response, self._duty.now()
         for ticket in late:
             del known.calls[ticket]
@@ -264,3 +275,11 @@ class LighthouseKeeper:
     def _stored(self, key: str) -> KeyValue | None:
         response = finish(self._replica.store.range(RangeRequest(key=key.encode())))
         return next(iter(response.kvs), None)
+
+
+def _is_in(chosen: Mapping[str, _Call], call: _Call) -> bool:
+    """Whether a quorum says of a group what this call of it says, or something later. A group that asks again while its quorum is on its
+    way is in there; one that says something else by now, as another step, waits for the next quorum.
+    """
+    known = chosen.get(call.member.replica_id)
+    return known is not None and (call.member == known.member or call.asked_at < known.asked_at)
