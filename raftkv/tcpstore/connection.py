@@ -5,6 +5,9 @@
 A client waits for each answer before it asks again, with two exceptions: requests without an answer, of which thousands may
 come in a row and are submitted as they come, and CANCEL_WAIT while a WAIT is open.
 
+A client that sets a key and waits for another, as in every hand-over, is looked after at once: the wait begins while the set is on
+its way, for mostly the other key is yet to come. What was seen as of a revision before the set is looked at again after it.
+
 Every `get` of torch is a WAIT and a GET. So what WAIT has found answers the GET right behind it: both are one operation to
 whoever called, and the value was read in the middle of it.
 
@@ -53,6 +56,10 @@ class Connection(asyncio.Protocol):
         """What carries writes that nobody has waited for."""
         self._unsettled = 0
         """How many writes these are."""
+        self._own: set[bytes] = set()
+        """The keys that they write."""
+        self._patience: asyncio.Timeout | None = None
+        """Of the WAIT at work."""
         self._found: dict[bytes, Found] = {}
         """What the request before this one, a WAIT, has found."""
         self._reserved: tuple[bytes, Item] | None = None
@@ -96,6 +103,8 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
         self._news.set()
+        if self._gives_up():
+            self._end_wait()
 
     def pause_writing(self) -> None:
         self._room.clear()
@@ -107,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._gone = True
         self._room.set()
         self._news.set()
+        self._end_wait()
 
     # --- the work
 
@@ -169,6 +179,7 @@ class Connection(asyncio.Protocol):
     async def _write(self, kind: Change.Kind, request: Request) -> None:
         for key, value in zip(request.keys, request.values, strict=True):
             self._note(self._space.write(kind, key, value))
+            self._own.add(key)
             if self._unsettled >= MAX_UNSETTLED:
                 await self._settle()
 
@@ -177,12 +188,15 @@ class Connection(asyncio.Protocol):
             self._flying.append(written[0])
         self._unsettled += 1
 
-    async def _settle(self) -> None:
-        """Waits until all writes of this client are committed. Raises what became of the first that was not."""
+    async def _settle(self) -> int:
+        """Waits until all writes of this client are committed: as of which revision. Raises what became of the first that was not."""
+        revision = 0
         for batch in self._flying:
-            await batch.answered()
+            revision = (await batch.answered()).header.revision
         self._flying.clear()
+        self._own.clear()
         self._unsettled = 0
+        return revision
 
     async def _result(self, written: Written) -> ChangeResult:
         """What came of a write with an answer. The writes before it are committed as well then, or have failed."""
@@ -251,23 +265,43 @@ class Connection(asyncio.Protocol):
     # --- waiting
 
     async def _wait(self, request: Request) -> None:
-        await self._settle()
-        async with asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(self._space.wait(request.keys))
-            while not waiting.done() and not self._gives_up():
-                self._news.clear()
-                news = tasks.create_task(self._news.wait())
-                await asyncio.wait({waiting, news}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-            waiting.cancel()
-        if waiting.cancelled():
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                if self._gives_up():
+                    return
+                found = await self._present(request.keys)
+        except TimeoutError:
+            if not self._gives_up():
+                await self._settle()  # a write has failed, and this says why
             return
-        found = waiting.result()
+        finally:
+            self._patience = None
         if len(found) == 1 and found[0].value is None and not await self._reserve(request):
             await self._wait(request)
             return
         self._found = dict(zip(request.keys, found, strict=True))
         self._send(wire.STOP_WAITING)
+
+    async def _present(self, names: tuple[bytes, ...]) -> list[Found]:
+        """What the keys hold when they are there, as of a moment when all writes before are committed."""
+        if self._flying and self._own.isdisjoint(names):
+            for batch in self._flying:
+                batch.answer.add_done_callback(self._written)
+            found = await self._space.wait(names)
+            if min((each.revision for each in found), default=0) >= await self._settle():
+                return found
+        await self._settle()
+        return await self._space.wait(names)
+
+    def _written(self, answer: "asyncio.Future[UpdateResponse]") -> None:
+        """Nobody waits any longer for what others do where a write of its own has failed."""
+        if answer.cancelled() or answer.exception() is not None:
+            self._end_wait()
+
+    def _end_wait(self) -> None:
+        if self._patience is not None:
+            self._patience.reschedule(0.0)
+            self._patience = None
 
     def _gives_up(self) -> bool:
         return self._gone or (bool(self._inbox) and self._inbox[0].query is Query.CANCEL_WAIT)

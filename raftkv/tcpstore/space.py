@@ -12,7 +12,7 @@ live, the keys are gone as well. No endpoint owns it, so none takes the others' 
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -80,6 +80,8 @@ class Found(NamedTuple):
     """None: there is no such key."""
     queued: bool
     """Whether its queue, where it is no key, has items."""
+    revision: int
+    """As of which that is so."""
 
     @property
     def is_there(self) -> bool:
@@ -138,22 +140,26 @@ class Space:
 
     async def read(self, names: Sequence[bytes]) -> list[Found]:
         """What the keys hold, as of some moment since the call."""
-        return [found for found, _ in await self._find(names)]
+        submitted = []
+        for name in names:
+            key = self._namespace.key(name)
+            submitted.append((key, self._reads.submit(Get(key, key + _AFTER, limit=1), len(key))))
+        return [_found(key, await batch.answered(), place) for key, (batch, place) in submitted]
 
     async def wait(self, names: Sequence[bytes]) -> list[Found]:
         """Waits until each key, or its queue, has been there; what it then held."""
-        found = await self._find(names)
-        missing = {name: revision for name, (held, revision) in zip(names, found, strict=True) if not held.is_there}
+        found = await self.read(names)
+        missing = {name: held.revision for name, held in zip(names, found, strict=True) if not held.is_there}
         if not missing:
-            return [held for held, _ in found]
+            return found
         keys = {name: self._namespace.key(name) for name in missing}
         futures = {name: self._arrivals.expect(key, key + _AFTER, missing[name]) for name, key in keys.items()}
         try:
-            arrived = {name: _held(keys[name], await future) for name, future in futures.items()}
+            arrived = {name: _arrived(keys[name], await future) for name, future in futures.items()}
         finally:
             for future in futures.values():
                 future.cancel()
-        return [arrived.get(name, held) for name, (held, _) in zip(names, found, strict=True)]
+        return [arrived.get(name, held) for name, held in zip(names, found, strict=True)]
 
     async def queue_length(self, name: bytes) -> int:
         """How many items a queue has."""
@@ -163,14 +169,6 @@ class Space:
         """All keys, without the queues."""
         found = await self._client.range(self._namespace.prefix, prefix=True, keys_only=True)
         return [self._namespace.name(kv.key) for kv in found.kvs if b" " not in kv.key]
-
-    async def _find(self, names: Iterable[bytes]) -> list[tuple[Found, int]]:
-        """What each key holds, with the revision as of which."""
-        submitted = []
-        for name in names:
-            key = self._namespace.key(name)
-            submitted.append((key, self._reads.submit(Get(key, key + _AFTER, limit=1), len(key))))
-        return [_found(key, await batch.answered(), place) for key, (batch, place) in submitted]
 
     async def _look(self, key: bytes) -> tuple[KeyValue | None, int]:
         answer = await self._client.range(key, key + _AFTER, limit=1)
@@ -208,15 +206,19 @@ class Space:
                 await lease.lost.wait()
 
 
-def _found(key: bytes, answer: TxnResponse, place: int) -> tuple[Found, int]:
-    kvs = answer.responses[place].response_range.kvs
-    return (_held(key, kvs[0]) if kvs else Found(None, queued=False)), answer.header.revision
+def _found(key: bytes, answer: TxnResponse, place: int) -> Found:
+    kvs, revision = answer.responses[place].response_range.kvs, answer.header.revision
+    return _held(key, kvs[0], revision) if kvs else Found(None, queued=False, revision=revision)
 
 
-def _held(key: bytes, first: KeyValue) -> Found:
+def _arrived(key: bytes, put: KeyValue) -> Found:
+    return _held(key, put, put.mod_revision)
+
+
+def _held(key: bytes, first: KeyValue, revision: int) -> Found:
     """What a key holds, by the first of it and its queue."""
     is_key = first.key == key
-    return Found(first.value if is_key else None, queued=not is_key)
+    return Found(first.value if is_key else None, queued=not is_key, revision=revision)
 
 
 @asynccontextmanager

@@ -5,11 +5,14 @@ import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
-from raftkv.client import Client
-from raftkv.errors import LeaseLostError
+from raftkv.client import Client, Watch
+from raftkv.errors import InvalidArgumentError, LeaseLostError, RaftKVError
+from raftkv.pb.rpc import TxnResponse
+from raftkv.pb.update import Change, UpdateResponse
 from raftkv.tcpstore import Endpoint, Namespace, serve, wire
 from raftkv.tcpstore.wire import Query
 from tests.harness.cluster import Cluster
@@ -176,3 +179,80 @@ async def first_byte(*clients: WireClient) -> tuple[WireClient, WireClient]:
         for task in rest:
             task.cancel()
     return reading[done.pop()], reading[rest.pop()]
+
+
+class Held:
+    """A client whose writes wait at the door, and which says when it reads and watches."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.reads, self.watches, self.writes = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.refusal: RaftKVError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    async def txn(self, **options: Any) -> TxnResponse:
+        answer = await self.client.txn(**options)
+        self.reads.set()
+        return answer
+
+    def watch(self, *args: Any, **options: Any) -> Watch:
+        self.watches.set()
+        return self.client.watch(*args, **options)
+
+    async def update(self, changes: list[Change], **options: Any) -> UpdateResponse:
+        await self.writes.wait()
+        if self.refusal is not None:
+            raise self.refusal
+        return await self.client.update(changes, **options)
+
+
+@pytest.fixture
+async def held(client: Client) -> Held:
+    return Held(client)
+
+
+@pytest.fixture
+async def hasty(held: Held, namespace: Namespace) -> AsyncIterator[WireClient]:
+    async with serve(cast("Client", held), namespace) as endpoint, connected(endpoint.port) as client:
+        yield client
+
+
+async def test_wait_begins_while_the_set_before_it_is_on_its_way(
+    held: Held, hasty: WireClient, client: Client, namespace: Namespace
+) -> None:
+    hasty.set(b"/mine", b"1")
+    hasty.send(Query.WAIT, b"/yours")
+    await held.watches.wait()
+    held.writes.set()
+    assert await client.get(namespace.key(b"/yours")) is None
+    await client.put(namespace.key(b"/yours"), b"2")
+    assert await hasty.byte() == wire.STOP_WAITING[0]
+    assert await hasty.get(b"/mine") == b"1"
+
+
+async def test_what_a_wait_saw_before_the_set_was_committed_does_not_count(
+    held: Held, hasty: WireClient, client: Client, namespace: Namespace
+) -> None:
+    await client.put(namespace.key(b"/yours"), b"old")
+    hasty.set(b"/mine", b"1")
+    hasty.send(Query.WAIT, b"/yours")
+    await held.reads.wait()
+    await client.delete(namespace.key(b"/yours"))
+    held.writes.set()
+    await held.watches.wait()
+    await client.put(namespace.key(b"/yours"), b"new")
+    assert await hasty.byte() == wire.STOP_WAITING[0]
+    hasty.send(Query.GET, b"/yours")
+    assert await hasty.data() == b"new"
+
+
+async def test_client_whose_set_fails_is_hung_up_on_though_it_waits_for_another(held: Held, hasty: WireClient) -> None:
+    held.refusal = InvalidArgumentError("no")
+    hasty.set(b"/mine", b"1")
+    hasty.send(Query.WAIT, b"/never")
+    await held.watches.wait()
+    held.writes.set()
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await hasty.byte()
