@@ -35,8 +35,8 @@ class Mutant:
     """One planted bug."""
 
     id: str
-    """As in the literature it comes from (R: Raft, D: disk, K: keys, W: watch, L: lease, E: lock and election, O: overload, S: rights);
-    a letter behind it tells variants apart.
+    """As in the literature it comes from (R: Raft, D: disk, K: keys, W: watch, L: lease, E: lock and election, O: overload, S: rights)
+    or is our own (Q: quota, J: job, H: lighthouse); a letter behind it tells variants apart.
     """
     title: str
     edits: tuple[Edit, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raftkv_chaos.schedule import KINDS, Schedule
-from raftkv_chaos.sim.knobs import DURATION_S
+from raftkv_chaos.sim.knobs import DURATION_S, STORE, WORKLOADS
 from raftkv_chaos.sim.run import Result, run_seed
 
 
@@ -20,6 +20,7 @@ class Case:
     duration_s: float = DURATION_S
     schedule: Schedule | None = None
     clients: frozenset[int] | None = None
+    workload: str = STORE
 
     def run(self, *, keep: bool = False) -> Result:
         """Lives through it."""
@@ -30,6 +31,7 @@ class Case:
             duration_s=self.duration_s,
             schedule=self.schedule,
             clients=self.clients,
+            workload=self.workload,
             keep=keep,
         )
 
@@ -40,7 +42,7 @@ class Case:
         return replace(
             self,
             schedule=self.schedule or setup.schedule,
-            clients=self.clients or frozenset(range(1, setup.traffic.clients + 1)),
+            clients=self.clients or frozenset(range(1, setup.clients + 1)),
         )
 
     def command(self, file: Path | None = None) -> str:
@@ -54,6 +56,8 @@ class Case:
             options.append(f"--nodes {self.nodes}")
         if self.duration_s != DURATION_S:
             options.append(f"--time {self.duration_s:g}")
+        if self.workload != STORE:
+            options.append(f"--workload {self.workload}")
         return "raftkv-chaos sim " + " ".join(options)
 
     def to_json(self) -> str:
@@ -65,6 +69,7 @@ class Case:
             "duration_s": self.duration_s,
             "schedule": None if self.schedule is None else json.loads(self.schedule.to_json()),
             "clients": None if self.clients is None else sorted(self.clients),
+            "workload": self.workload,
         }
         return json.dumps(fields, indent=1)
 
@@ -77,7 +82,9 @@ class Case:
         """
         try:
             fields = json.loads(text)
-            schedule, clients = fields["schedule"], fields["clients"]
+            schedule, clients, workload = fields["schedule"], fields["clients"], fields.get("workload", STORE)
+            if workload not in WORKLOADS:
+                raise ValueError(f"no case: a workload {workload!r}")
             return cls(
                 int(fields["seed"]),
                 tuple(fields["kinds"]),
@@ -85,6 +92,7 @@ class Case:
                 float(fields["duration_s"]),
                 None if schedule is None else Schedule.from_json(json.dumps(schedule)),
                 None if clients is None else frozenset(clients),
+                workload,
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"no case: {error}") from error

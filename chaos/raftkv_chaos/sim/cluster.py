@@ -22,6 +22,7 @@ from raftkv_chaos.sim.invariants import Invariants
 from raftkv_chaos.sim.knobs import Setup
 from raftkv_chaos.sim.network import SimNetwork
 from raftkv_chaos.sim.node import CLUSTER_ID, Life, Machine, Surroundings
+from raftkv_chaos.sim.recount import Recount
 from raftkv_chaos.sim.violation import ViolationError
 
 RESTART_S = 0.5
@@ -42,10 +43,16 @@ class Cluster:
         self._setup = setup
         self._dice = dice
         self._found = found
-        self.invariants = Invariants()
+        self.invariants = Invariants(Recount() if setup.crew is not None else None)
         self.network = SimNetwork(loop, random.Random(dice.getrandbits(64)))
         self.around = Surroundings(
-            loop, self.network, stepped=self._stepped, sending=self._sending, ended=self._ended, reached=self._reached
+            loop,
+            self.network,
+            stepped=self._stepped,
+            sending=self._sending,
+            ended=self._ended,
+            reached=self._reached,
+            training=setup.crew is not None,
         )
         self.machines: dict[int, Machine] = {}
         """By number."""

@@ -14,7 +14,7 @@ from raftkv.clock import SystemClock
 from raftkv_chaos.schedule import KINDS
 from raftkv_chaos.sim.campaign import ExecutorError, live_through, make_executor
 from raftkv_chaos.sim.case import Case
-from raftkv_chaos.sim.knobs import DURATION_S
+from raftkv_chaos.sim.knobs import DURATION_S, STORE, WORKLOADS
 from raftkv_chaos.sim.report import CASE, write_report
 from raftkv_chaos.sim.run import OK, UNKNOWN, VIOLATION, VOID, Result
 from raftkv_chaos.sim.shrinking import Shrinker
@@ -29,6 +29,7 @@ Examples:
   raftkv-chaos sim --seeds 0..1000 --jobs 4
   raftkv-chaos sim --seeds 94                           one seed again
   raftkv-chaos sim --seeds 0..200 --nemesis crash,disk  these faults alone
+  raftkv-chaos sim --seeds 0..200 --workload training   jobs, replica groups and tenants with quotas
   raftkv-chaos sim --case chaos-sim-94/case.json        a shrunk case again
   raftkv-chaos sim --seeds 0..100000 --jobs 64 --executor dask://scheduler:8786
 """
@@ -70,6 +71,7 @@ class Kinds(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--nemesis", "kinds", type=Kinds(), default=",".join(KINDS), show_default=True, help="Kinds of faults, by commas, or none."
 )
+@click.option("--workload", type=click.Choice(WORKLOADS), default=STORE, show_default=True, help="Who the clients are.")
 @click.option("--nodes", type=click.IntRange(1, 7), help="Size of the cluster.  [default: drawn]")
 @click.option(
     "--time",
@@ -92,6 +94,7 @@ def sim(  # noqa: PLR0917  (click passes them by name)
     seeds: range,
     jobs: int,
     kinds: tuple[str, ...],
+    workload: str,
     nodes: int | None,
     duration_s: float,
     case_file: Path | None,
@@ -112,7 +115,7 @@ def sim(  # noqa: PLR0917  (click passes them by name)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--case") from error
     else:
-        cases = [Case(seed, kinds, nodes, duration_s) for seed in seeds]
+        cases = [Case(seed, kinds, nodes, duration_s, workload=workload) for seed in seeds]
     progress = Progress(len(cases))
     try:
         pool = make_executor(executor, jobs) if len(cases) > 1 or executor else None

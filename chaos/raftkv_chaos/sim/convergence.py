@@ -65,11 +65,15 @@ class Convergence:
                 while self._cluster.changing():  # noqa: ASYNC110 (virtual time passes)
                     await asyncio.sleep(LOOK_S)
 
-    async def all(self) -> None:
+    async def back(self) -> None:
         """Everybody who is left."""
         for number in self._cluster.machines:
             self._cluster.start(number)
         await self._works(self._standing(), "all")
+
+    async def all(self) -> None:
+        """Everybody who is left, and nobody has anything more to do."""
+        await self.back()
         await self._soon(self._no_leases, LEASES_S, "leases that nobody renews are still there")
 
     def _heal(self) -> None:

@@ -18,6 +18,7 @@ from raftkv.apply.machine import StateMachine
 from raftkv.raft.messages import NO_NODE, AppendReply, Entry, Message, Vote, VoteReply
 from raftkv.raft.raft import Raft
 from raftkv_chaos.sim.disk import SimEngine
+from raftkv_chaos.sim.recount import Recount
 from raftkv_chaos.sim.violation import ViolationError
 
 ALL_BYTES = 1 << 40
@@ -57,7 +58,9 @@ class _Sight:
 class Invariants:
     """Remembers everything that was ever promised, and compares."""
 
-    def __init__(self) -> None:
+    def __init__(self, recount: Recount | None = None) -> None:
+        """`recount`: what else is looked at, where an entry was applied."""
+        self._recount = recount
         self.committed: dict[int, Entry] = {}
         """The log that counts."""
         self.committed_at: dict[int, float] = {}
@@ -86,6 +89,8 @@ class Invariants:
         if applied != sight.applied:
             sight.applied = applied
             self._check_revision(member, applied)
+            if self._recount is not None:
+                self._recount.look(member.state)
         moved = raft.term != sight.term or raft.leader != sight.leader or log.stable != sight.stable
         if not moved and raft.commit == sight.commit and log.last_index == sight.last:
             return False

@@ -13,6 +13,12 @@ from raftkv_chaos.schedule import KINDS, Schedule, draw_schedule
 
 DURATION_S = 20.0
 
+STORE, TRAINING = "store", "training"
+WORKLOADS = (STORE, TRAINING)
+"""Who the clients are: of the store, its watches, leases and locks; or those of training jobs: nodes of jobs, replica groups of
+torchft, and tenants with quotas.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
@@ -77,6 +83,29 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Who trains, and beside whom."""
+
+    trainers: int
+    min_nodes: int
+    max_nodes: int
+    workers: int
+    """Of each node."""
+    rank_order: int
+    groups: int
+    min_replicas: int
+    tenants: int
+    max_keys: int
+    max_bytes: int
+    """Of the tenants' quotas, for a start."""
+
+    @property
+    def clients(self) -> int:
+        """How many there are; they are numbered from 1 on."""
+        return self.trainers + self.groups + self.tenants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """All that a seed draws."""
 
@@ -85,10 +114,24 @@ class Setup:
     newer: Knobs
     """Of the nodes that an upgrade has reached."""
     traffic: Traffic
+    crew: Crew | None
+    """Of the training, in place of the traffic."""
     schedule: Schedule
 
+    @property
+    def clients(self) -> int:
+        """How many there are."""
+        return self.traffic.clients if self.crew is None else self.crew.clients
 
-def draw_setup(seed: int, *, kinds: Sequence[str] = KINDS, nodes: int | None = None, duration_s: float = DURATION_S) -> Setup:
+
+def draw_setup(
+    seed: int,
+    *,
+    kinds: Sequence[str] = KINDS,
+    nodes: int | None = None,
+    duration_s: float = DURATION_S,
+    workload: str = STORE,
+) -> Setup:
     """What a seed stands for."""
     dice = Random(f"raftkv-chaos {seed}")
     count = nodes or dice.choice((1, 2, 3, 3, 3, 3, 3, 4, 5, 5))
@@ -96,7 +139,8 @@ def draw_setup(seed: int, *, kinds: Sequence[str] = KINDS, nodes: int | None = N
     knobs, newer = (_draw_knobs(dice, tick_s, election_ticks) for _ in range(2))
     traffic = _draw_traffic(dice)
     schedule = draw_schedule(dice, nodes=count, duration_s=duration_s, kinds=kinds, every_s=dice.choice((0.7, 1.5, 3.0)))
-    return Setup(nodes=count, knobs=knobs, newer=newer, traffic=traffic, schedule=schedule)
+    crew = _draw_crew(Random(f"raftkv-chaos training {seed}")) if workload == TRAINING else None
+    return Setup(nodes=count, knobs=knobs, newer=newer, traffic=traffic, crew=crew, schedule=schedule)
 
 
 def _draw_knobs(dice: Random, tick_s: float, election_ticks: int) -> Knobs:
@@ -135,4 +179,21 @@ def _draw_traffic(dice: Random) -> Traffic:
         campaigners=dice.choice((0, 0, 2)),
         patience_s=dice.choice((0.3, 1.0, 5.0)),
         retries=dice.random() < 0.5,
+    )
+
+
+def _draw_crew(dice: Random) -> Crew:
+    trainers, groups = dice.choice((0, 3, 4, 5)), dice.choice((0, 2, 3, 4))
+    min_nodes = dice.randint(1, max(1, trainers - 1))
+    return Crew(
+        trainers=trainers,
+        min_nodes=min_nodes,
+        max_nodes=dice.choice((trainers, trainers + 2, max(min_nodes, trainers - 1))) or 1,
+        workers=dice.choice((1, 1, 2)),
+        rank_order=dice.randrange(3),
+        groups=groups,
+        min_replicas=dice.randint(1, max(1, groups - 1)),
+        tenants=dice.randint(1, 3),
+        max_keys=dice.choice((2, 4, 8)),
+        max_bytes=dice.choice((20, 60, 200)),
     )

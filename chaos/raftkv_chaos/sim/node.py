@@ -21,15 +21,23 @@ from raftkv.rpc.access import Access
 from raftkv.rpc.conversation import Conversations
 from raftkv.rpc.election import Election
 from raftkv.rpc.guard import guarded
+from raftkv.rpc.job_steps import JobStepsService
 from raftkv.rpc.kv import KV, Limits
 from raftkv.rpc.lease import Leases
+from raftkv.rpc.lighthouse import LighthouseService
 from raftkv.rpc.lock import Lock
 from raftkv.rpc.method import Method
+from raftkv.rpc.quotas import QuotasService
+from raftkv.rpc.rendezvous import RendezvousService
+from raftkv.rpc.tenants import Tenants
 from raftkv.rpc.watch import Watch, WatchSettings
 from raftkv.server.lease_keeper import LeaseKeeper, LeaseSettings
+from raftkv.server.lighthouse_callers import LighthouseCallers
+from raftkv.server.lighthouse_keeper import LighthouseKeeper
 from raftkv.server.parts import Parts, Settings
 from raftkv.server.publish import publish
 from raftkv.server.quota import Quota
+from raftkv.server.rendezvous_keeper import RendezvousKeeper
 from raftkv.server.replica import Replica
 from raftkv.storage.log import LogStore
 from raftkv.storage.overlay import Overlay
@@ -98,14 +106,18 @@ class Surroundings:
         sending: Callable[[Message, "Life"], None],
         ended: Callable[["Life", BaseException], None],
         reached: Callable[["Life", str], None],
+        training: bool = False,
     ) -> None:
-        """`ended` hears of lives that end by themselves, `reached` of places at which one may be made to end."""
+        """`ended` hears of lives that end by themselves, `reached` of places at which one may be made to end. `training`: nodes serve
+        jobs, lighthouses and quotas, too.
+        """
         self.loop = loop
         self.network = network
         self.stepped = stepped
         self.sent = sending
         self.ended = ended
         self.reached = reached
+        self.training = training
         self.ahead_s = 0.0
         """By how much any clock was ahead, at most, because looking at it took time."""
 
@@ -159,12 +171,15 @@ class Life:
             self.time,  # type: ignore[arg-type] # as above
             LeaseSettings(election_timeout_s=knobs.election_timeout_s, checkpoint_interval_s=knobs.checkpoint_interval_s),
         )
-        self.methods = _methods(self.replica, self.engine, self.time, knobs, rng)
+        self.training = _Training(self.replica, self.time) if around.training else None
+        self.methods = _methods(self.replica, self.engine, self.time, knobs, rng, training=self.training)
 
     def start(self) -> None:
         """Begins to take part."""
         self.engine.at = self.reached
         self.keeper.start()
+        if self.training is not None:
+            self.training.start()
         peers: SimPeers = self._around.network.join(self.member_id, self)
         self.replica.start(peers)
         self.tasks.create_task(publish(self.replica, f"n{self.number}", [f"http://n{self.number}:2379"]))
@@ -222,7 +237,27 @@ def _settings(member_id: int, knobs: Knobs) -> Settings:
     )
 
 
-def _methods(replica: Replica, engine: SimEngine, time: MachineTime, knobs: Knobs, rng: random.Random) -> dict[str, Method]:
+class _Training:
+    """What a node has for training jobs. Its timers end with the life's time."""
+
+    def __init__(self, replica: Replica, time: MachineTime) -> None:
+        loop: Any = time  # the part of a loop that they use
+        self.jobs = RendezvousKeeper(replica, time, loop)
+        self.lighthouse = LighthouseKeeper(replica, time, loop, time.now)
+        self.callers = LighthouseCallers(replica, time, loop)
+
+    def start(self) -> None:
+        for part in (self.jobs, self.lighthouse, self.callers):
+            part.start()
+
+    def stop(self) -> None:
+        for part in (self.jobs, self.lighthouse, self.callers):
+            part.stop()
+
+
+def _methods(
+    replica: Replica, engine: SimEngine, time: MachineTime, knobs: Knobs, rng: random.Random, *, training: _Training | None
+) -> dict[str, Method]:
     """The services that clients here use, with the checks that all have in common (raftkv.rpc.services)."""
     tokens = SimpleTokens(time.now, 300.0)
     replica.machine.auth.tokens = tokens
@@ -235,13 +270,20 @@ def _methods(replica: Replica, engine: SimEngine, time: MachineTime, knobs: Knob
     )
     by_path: dict[str, Method] = {}
     conversations = Conversations(replica, access, by_path)
-    services = (
+    services: list[Any] = [
         KV(replica, quota, Limits(), access),
         Lock(conversations),
         Election(conversations),
         Watch(replica, watch),
         Leases(replica, quota, access, election_timeout_s=knobs.election_timeout_s, rng=rng),
-    )
+    ]
+    if training is not None:
+        services += [
+            RendezvousService(replica, quota, access, election_timeout_s=knobs.election_timeout_s),
+            JobStepsService(replica, access),
+            LighthouseService(training.callers, access),
+            QuotasService(replica, Tenants(replica.machine.quotas, time.now), access),
+        ]
     for service in services:
         for method in service.methods():
             by_path[method.path] = guarded(method, replica, access)
@@ -312,6 +354,8 @@ class Machine:
             return
         if gently:
             life.keeper.stop()
+            if life.training is not None:
+                life.training.stop()
             life.replica.stop()
         life.kill(finish=ALL if gently else self.dice.randrange(2))
         network.leave(self.member_id, told=not power)

@@ -17,10 +17,12 @@ class Recorder:
         self.last_acknowledged_s = 0.0
         self.longest_gap_s = 0.0
 
-    def note(self, kind: EventType, process: Process, f: str, value: Any = None, error: str | None = None) -> None:
+    def note(
+        self, kind: EventType, process: Process, f: str, value: Any = None, error: str | None = None, *, key: Any = None
+    ) -> None:
         """One event, now."""
         now = self._loop.time()
-        self.events.append(Event(kind, process, f, value, time=now, error=error))
+        self.events.append(Event(kind, process, f, value, key=key, time=now, error=error))
         if kind == "ok":
             self.acknowledged += 1
             self.longest_gap_s = max(self.longest_gap_s, now - self.last_acknowledged_s)

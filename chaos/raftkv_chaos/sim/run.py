@@ -28,10 +28,11 @@ from raftkv_chaos.sim.clients import Appender, Campaigner, Client, KeyClient, Le
 from raftkv_chaos.sim.cluster import Cluster
 from raftkv_chaos.sim.convergence import ELECTIONS, LEAST_S, Convergence
 from raftkv_chaos.sim.judge import Judgement, judge
-from raftkv_chaos.sim.knobs import DURATION_S, Setup, draw_setup
+from raftkv_chaos.sim.knobs import DURATION_S, STORE, Crew, Setup, draw_setup
 from raftkv_chaos.sim.loop import VirtualLoop
 from raftkv_chaos.sim.nemesis import Nemesis
 from raftkv_chaos.sim.recorder import Recorder
+from raftkv_chaos.sim.training import Held, drill, held, judge_training, make_clients
 from raftkv_chaos.sim.translation import Log
 from raftkv_chaos.sim.violation import Violation, ViolationError
 from raftkv_jepsen.history import Event
@@ -87,14 +88,15 @@ def run_seed(
     keep: bool = False,
     checkers: bool = True,
     clients: frozenset[int] | None = None,
+    workload: str = STORE,
 ) -> Result:
     """Lives through one seed.
 
     `kinds`: which faults may be drawn (raftkv_chaos.schedule.KINDS); none: a run without faults. `schedule` replaces the drawn one.
     `keep`: the result has the history and the log. `checkers`: judge the history, too, not only the invariants. `clients`: the
-    numbers of those that take part; None: all that were drawn.
+    numbers of those that take part; None: all that were drawn. `workload`: who they are (raftkv_chaos.sim.knobs.WORKLOADS).
     """
-    setup = draw_setup(seed, kinds=kinds, nodes=nodes, duration_s=duration_s)
+    setup = draw_setup(seed, kinds=kinds, nodes=nodes, duration_s=duration_s, workload=workload)
     if schedule is not None:
         setup = replace(setup, schedule=schedule)
     run = _Run(seed, setup, clients)
@@ -152,6 +154,7 @@ class _Run:
         self._fenced: Recorder
         self._nemesis: Nemesis
         self._clients: list[Client] = []
+        self._held: Held = {}
         self._now = 0.0
 
     # --- the phases ------------------------------------------------------------------------------------------------
@@ -186,10 +189,14 @@ class _Run:
         bound_s = max(LEAST_S, ELECTIONS * max(self._setup.knobs.election_timeout_s, self._setup.newer.election_timeout_s))
         convergence = Convergence(self._cluster, bound_s, self._fork())
         await convergence.core()
+        if self._setup.crew is not None:
+            await convergence.back()
+            await drill(self._clients, self._setup.crew)
         for client in self._clients:
             client.busy = False
         await convergence.all()
         await asyncio.sleep(WINDS_DOWN_S)
+        self._held = {} if self._setup.crew is None else held(self._cluster)
         self._ask_for_the_end()
         for task in working:
             task.cancel()
@@ -200,6 +207,13 @@ class _Run:
         self._recorder.note("receive", "nobody", "watch", {"kind": "final", "revision": revision})
 
     def _make_clients(self) -> Iterator[Client]:
+        clients = self._store_clients() if self._setup.crew is None else self._crew(self._setup.crew)
+        return (client for client in clients if self._taking_part is None or client.number in self._taking_part)
+
+    def _crew(self, crew: Crew) -> Iterator[Client]:
+        return make_clients(crew, self._cluster, self._recorder, self._setup.traffic, self._fork)
+
+    def _store_clients(self) -> Iterator[Client]:
         traffic = self._setup.traffic
         kinds: list[type[Client]] = [KeyClient] * traffic.key_clients + [Appender] * traffic.appenders
         kinds += [Watcher] * traffic.watchers + [Leaseholder] * traffic.leaseholders
@@ -210,8 +224,7 @@ class _Run:
                 client.lists = self._lists
             if isinstance(client, Locker):
                 client.fenced = self._fenced
-            if self._taking_part is None or number in self._taking_part:
-                yield client
+            yield client
 
     async def _end(self, phases: "asyncio.Task[None]") -> None:
         """Nothing of the run is left."""
@@ -262,8 +275,12 @@ class _Run:
         """What came of it."""
         result = Result(self._seed, OK, trace=self._trace(), counts=self._counts(), figures=self._figures(), setup=self._setup)
         result.struck = dict(self._cluster.struck)
-        judgement = self._judge() if checkers and self._violation is None else None
-        violations = [] if judgement is None else judgement.violations
+        judgement, violations = None, []
+        if checkers and self._violation is None and self._setup.crew is not None:
+            violations = judge_training(self._recorder.events, self._cluster.invariants, self._held, self._setup.crew)
+        elif checkers and self._violation is None:
+            judgement = self._judge()
+            violations = judgement.violations
         first = self._violation or (violations[0] if violations else None)
         if first is not None:
             result.verdict, result.found_by, result.text, result.at_s = VIOLATION, first.found_by, first.text, first.at_s

@@ -1,6 +1,19 @@
 """All mutants, and all that cannot be: see each module for its part."""
 
-from raftkv_chaos.mutants.catalogue import disk, keys, leases, locks, overload, raft, replica, rights, watches
+from raftkv_chaos.mutants.catalogue import (
+    disk,
+    jobs,
+    keys,
+    leases,
+    lighthouses,
+    locks,
+    overload,
+    quotas,
+    raft,
+    replica,
+    rights,
+    watches,
+)
 from raftkv_chaos.mutants.mutant import Impossible, Mutant
 
 __all__ = ["GROUPS", "IMPOSSIBLE", "MUTANTS", "mutant"]
@@ -14,10 +27,13 @@ GROUPS = {
     "E": "lock and election",
     "O": "overload",
     "S": "rights",
+    "Q": "quota",
+    "J": "job",
+    "H": "lighthouse",
 }
 """What the first letter of an id means."""
 
-_PARTS = (raft, replica, disk, keys, watches, leases, locks, overload, rights)
+_PARTS = (raft, replica, disk, keys, watches, leases, locks, overload, rights, quotas, jobs, lighthouses)
 
 
 def _order(each: Mutant | Impossible) -> tuple[int, int, str]:

@@ -42,7 +42,7 @@ MUTANTS = (
     _one(
         "S4",
         "a method without a rule is open",
-        "raftkv.rpc.guard",
+        "raftkv.rpc.admission",
         "RIGHTS.get(method.path, Right.NOBODY)",
         "RIGHTS.get(method.path, Right.OPEN)",
         ("tests:tests/auth",),

@@ -22,6 +22,7 @@ FINDERS = {
     "lease": "leases of a cluster whose leaders stall, jump and change; nobody loses time that was promised",
     "service": "the services of a cluster, called as clients do",
     "sim": "whole clusters with clients under drawn faults; invariants after every step, and all histories judged",
+    "training": "the same with nodes of jobs, replica groups of torchft and tenants with quotas as clients; what is used is counted again",
     "disk": "a log with damaged, misplaced and missing rows",
     "directory": "the syncs that make a new directory last",
 }

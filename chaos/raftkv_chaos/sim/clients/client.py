@@ -171,5 +171,6 @@ REFUSALS = {
     "LeaseNotFoundError": "lease not found",
     "LeaseExistsError": "lease exists",
     "KeyNotFoundError": "key not found",
+    "QuotaExceededError": "quota exceeded",
 }
 """What the store itself refuses, which is an answer as good as any; other refusals mean that nothing was done."""
