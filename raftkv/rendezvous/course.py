@@ -198,11 +198,12 @@ class Course:
     # --- in a round ------------------------------------------------------------------------------------------------
 
     def succeed(self, job: Job, node: str) -> None:
-        """A node is done."""
+        """A node is done. Where all have answered a notice its answer stays: the step at which they stop is told already."""
+        agreed = job.agreed
         job.succeeded[node] = None
         self._ledger.put(succeeded_key(job.name, node), encode({"round": job.round, "token": job.token}))
         self.affected[job.name, node] = None
-        if job.acknowledged.pop(node, None) is not None or job.answering.pop(node, None) is not None:
+        if not agreed and (job.acknowledged.pop(node, None) is not None or job.answering.pop(node, None) is not None):
             self._ledger.delete(acknowledged_key(job.name, node))
         if len(job.succeeded) == job.world_size:
             self.close(job, Outcome.SUCCEEDED, "all nodes succeeded")

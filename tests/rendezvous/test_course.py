@@ -442,3 +442,14 @@ def test_what_clients_do_to_the_keys_changes_no_job() -> None:
 def test_names_must_fit_into_a_key(name: str) -> None:
     with pytest.raises(InvalidArgumentError):
         Jobs().join(name)
+
+
+def test_step_at_which_all_stop_stays_when_who_named_it_is_done() -> None:
+    jobs, token = formed("a", "b", "c")
+    jobs.change(preempt=pb.PreemptRequest(job=JOB))
+    for node, step in (("a", 5), ("c", 5), ("b", 6)):
+        jobs.change(acknowledge_preemption=pb.AcknowledgePreemptionRequest(job=JOB, node=node, token=token, step=step))
+    assert jobs.look().preemption.stop_step == 6
+    assert jobs.report("b", "SUCCESS").preemption.stop_step == 6
+    jobs = jobs.restarted()
+    assert (jobs.look().preemption.agreed, jobs.look().preemption.stop_step) == (True, 6)

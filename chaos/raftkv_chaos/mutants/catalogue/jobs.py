@@ -166,6 +166,14 @@ MUTANTS = (
         ("training", "tests:tests/rendezvous"),
     ),
     _one(
+        "J21b",
+        "all stop at an earlier step when who had named the last one is done",
+        COURSE,
+        "        if not agreed and (job.acknowledged.pop(node, None) is not None or job.answering.pop(node, None) is not None):\n",
+        "        if job.acknowledged.pop(node, None) is not None or job.answering.pop(node, None) is not None or not agreed:\n",
+        ("tests:tests/rendezvous/test_course.py",),
+    ),
+    _one(
         "J22",
         "who pauses hangs as soon as who works",
         "raftkv.pace.job",

@@ -88,10 +88,10 @@ MUTANTS = (
     ),
     _one(
         "Q11",
-        "what shrinks is refused where a prefix has more than allowed",
+        "a key that is there cannot be written again where there are more keys than allowed",
         BOOK,
-        "if self._asker is None or (size <= 0 and keys <= 0):",
-        "if self._asker is None or not (size or keys):",
+        'if keys > 0 and quota.HasField("max_keys")',
+        'if quota.HasField("max_keys")',
     ),
     _one(
         "Q12",

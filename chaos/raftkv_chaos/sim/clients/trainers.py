@@ -110,6 +110,8 @@ class Trainer(Client):
     asides = 0
     lease = 0
     token = 0
+    past: World | None = None
+    """The last one that it was in."""
 
     @property
     def name(self) -> str:
@@ -271,6 +273,7 @@ class Trainer(Client):
                 if task.done() and (error := task.exception()) is not None:
                     raise error
         finally:
+            self.past = world
             for task in tasks:
                 task.cancel()
 
@@ -298,6 +301,8 @@ class Trainer(Client):
         if self.calm:
             await self._drill(world)
             return
+        if self.past is not None and self.dice.random() < 0.3:
+            await self._report(self.past, pb.ReportRequest.PROGRESS, 1)  # as who has not heard of the end of its world
         await asyncio.sleep(self.dice.expovariate(1 / 5.0))
         while not world.over:
             acts: list[Callable[[World], object]] = [
@@ -430,12 +435,11 @@ class Trainer(Client):
         self.patience_s = 5.0
         try:
             response = await self.change("Barrier", request, pb.BarrierResponse)
-        except RoundOverError:
-            self.recorder.note("fail", process, "barrier", key=world.job)
+        except (RoundOverError, asyncio.CancelledError) as error:
+            self.recorder.note("info", process, "barrier", key=world.job)  # it may have been there, and the others gone on
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return
-        except asyncio.CancelledError:
-            self.recorder.note("info", process, "barrier", key=world.job)
-            raise
         finally:
             self.patience_s = before
         self.recorder.note("ok", process, "barrier", response.outcome == pb.BarrierResponse.PASSED, key=world.job)
