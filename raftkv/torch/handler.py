@@ -21,7 +21,6 @@ from typing import NamedTuple
 from torch.distributed.elastic.rendezvous import (
     RendezvousClosedError,
     RendezvousConnectionError,
-    RendezvousGracefulExitError,
     RendezvousHandler,
     RendezvousInfo,
     RendezvousParameters,
@@ -47,6 +46,7 @@ STORE_TTL_S = 120
 REPORT_S = 30
 """For how long an agent that ends tries to say how; after that the lease says that it is gone."""
 LOCAL = "127.0.0.1"
+ANOTHER_RUN = "A job that has ended stays ended: another run takes another --rdzv-id."
 
 
 def create_handler(parameters: RendezvousParameters) -> "RaftkvRendezvous":
@@ -209,8 +209,12 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except JobClosedError as error:
-        kind = RendezvousGracefulExitError if error.outcome == "SUCCEEDED" else RendezvousClosedError
-        raise kind(str(error)) from error
+        if error.outcome == "SUCCEEDED":
+            sys.stderr.write(f"{error}. {ANOTHER_RUN}\n")
+            raise SystemExit(
+                0
+            ) from error  # the launcher stumbles over RendezvousGracefulExitError: its agent then has no result
+        raise RendezvousClosedError(f"{error}. {ANOTHER_RUN}") from error
     except errors.RendezvousTimeoutError as error:
         raise RendezvousTimeoutError(str(error)) from error
     except (NodeExcludedError, NodeUnfitError) as error:

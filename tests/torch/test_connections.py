@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 import torch.distributed as dist
-from torch.distributed.elastic.rendezvous import RendezvousParameters
+from torch.distributed.elastic.rendezvous import RendezvousClosedError, RendezvousParameters
 
 from raftkv.client import BlockingClient
 from raftkv.pb import rendezvous as pb
@@ -114,6 +114,22 @@ def test_store_and_server_close_in_any_order(cluster: Cluster, endpoints: str, h
         with pytest.raises(dist.DistStoreError):
             clone.get("a")
         cluster.wait_until(lambda: held() == 0, "no connection is left")
+
+
+def test_agent_that_comes_when_its_job_is_over_is_told_so(endpoints: str, capsys: pytest.CaptureFixture[str]) -> None:
+    first, late = agent(endpoints, "done"), agent(endpoints, "done", node="b")
+    first.next_rendezvous()
+    assert first.shutdown()
+    with pytest.raises(SystemExit) as ended:
+        late.next_rendezvous()
+    assert (ended.value.code, late.shutdown()) == (0, True)
+    assert "job done is closed (succeeded): all nodes succeeded. A job that has ended stays ended" in capsys.readouterr().err
+    closed = agent(endpoints, "stopped")
+    closed.next_rendezvous()
+    closed.set_closed()
+    with pytest.raises(RendezvousClosedError, match=r"closed by an agent\. A job that has ended stays ended"):
+        closed.next_rendezvous()
+    assert closed.shutdown()
 
 
 def test_handler_shuts_down_whatever_was_closed_before(endpoints: str) -> None:
