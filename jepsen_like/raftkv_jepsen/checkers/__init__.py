@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raftkv_jepsen.checkers.lease import check_leases
+from raftkv_jepsen.checkers.lighthouse import check_lighthouse
 from raftkv_jepsen.checkers.lock import check_locks
 from raftkv_jepsen.checkers.reads import check_reads
 from raftkv_jepsen.checkers.rendezvous import check_rendezvous
+from raftkv_jepsen.checkers.training import check_training
 from raftkv_jepsen.checkers.watch import check_watches
 from raftkv_jepsen.errors import HistoryError
 from raftkv_jepsen.history import History, Operation
@@ -26,10 +28,12 @@ __all__ = [
     "Request",
     "check_etcd",
     "check_leases",
+    "check_lighthouse",
     "check_list_append",
     "check_locks",
     "check_reads",
     "check_rendezvous",
+    "check_training",
     "check_watches",
 ]
 
@@ -85,4 +89,6 @@ CHECKERS: dict[str, Callable[[Request], Verdict]] = {
     "lock": lambda request: check_locks(request.history.operations, request.history.events, request.replay()),
     "reads": lambda request: check_reads(request.history.operations, request.replay()),
     "rendezvous": lambda request: check_rendezvous(request.history.operations),
+    "training": lambda request: check_training(request.history.operations, request.history.events),
+    "lighthouse": lambda request: check_lighthouse(request.history.operations),
 }
