@@ -11,7 +11,6 @@ Nothing that comes is believed before it was looked at, and nothing can make it 
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Protocol, cast
 
 import structlog
@@ -23,6 +22,7 @@ from raftkv.peer.asks import ASKS
 from raftkv.peer.codec import MalformedFrameError, decode
 from raftkv.peer.framing import MAX_FRAME_BYTES, Deframer, pack
 from raftkv.peer.peers import Receiver
+from raftkv.peer.snapshot_frames import SnapshotFrames
 from raftkv.raft.messages import InstallSnapshot
 from raftkv.tls.seldom import Seldom
 
@@ -33,8 +33,6 @@ MAX_HELLO_BYTES = 16 * 1024
 """Before a peer has said who it is."""
 MAX_HELD_BYTES = 256 * 1024 * 1024
 """Parts of frames that are not complete, of all connections."""
-SNAPSHOT_BYTES_AHEAD = 2 * 1024 * 1024
-"""Frames of a snapshot that may wait for the disk before the sender is held back."""
 USER_TIMEOUT_MS = 5_000
 """Data that is not acknowledged for so long means that the peer's machine is gone (TCP_USER_TIMEOUT, RFC 5482)."""
 TLS_HANDSHAKE = b"\x16\x03"
@@ -73,8 +71,7 @@ class Inbound(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self._deframer = Deframer(MAX_HELLO_BYTES)
         self._handle = self._hello
-        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._frames_bytes = 0
+        self._snapshot: SnapshotFrames | None = None
         self._snapshot_source = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -132,7 +129,8 @@ class Inbound(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._stop_waiting()
         self._peers.held_bytes -= self._deframer.held
-        self._frames.put_nowait(None)
+        if self._snapshot is not None:
+            self._snapshot.end()
         self._peers.closed(self)
 
     def _stop_waiting(self) -> None:
@@ -185,31 +183,20 @@ class Inbound(asyncio.Protocol):
         message = decode(frame)
         if not isinstance(message, InstallSnapshot) or message.source != self._snapshot_source:
             raise MalformedFrameError("a snapshot connection must begin with its InstallSnapshot")
-        self._handle = self._snapshot_frame
-        self._peers.tasks.create_task(self._receive_snapshot(message), name="snapshot from a peer")
+        assert self._transport is not None
+        self._snapshot = SnapshotFrames(self._transport)
+        self._handle = self._snapshot.add
+        self._peers.tasks.create_task(self._receive_snapshot(message, self._snapshot), name="snapshot from a peer")
 
-    def _snapshot_frame(self, frame: bytes) -> None:
-        self._frames.put_nowait(frame)
-        self._frames_bytes += len(frame)
-        if self._frames_bytes >= SNAPSHOT_BYTES_AHEAD and self._transport is not None:
-            self._transport.pause_reading()
-
-    async def _receive_snapshot(self, message: InstallSnapshot) -> None:
+    async def _receive_snapshot(self, message: InstallSnapshot, frames: SnapshotFrames) -> None:
         refusal = ""
         try:
-            await self._peers.receiver.receive_snapshot(message, self._snapshot_frames())
+            await self._peers.receiver.receive_snapshot(message, aiter(frames))
         except PeerError as error:
             refusal = str(error)
             log.warning("snapshot not installed", source=f"{message.source:x}", reason=refusal)
         self._write(self._peers.hello(message.source, pb.Hello.SNAPSHOT, refusal))
         self.close()
-
-    async def _snapshot_frames(self) -> AsyncIterator[bytes]:
-        while (frame := await self._frames.get()) is not None:
-            self._frames_bytes -= len(frame)
-            if self._frames.empty() and self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
-            yield frame
 
 
 def tune(transport: asyncio.Transport) -> None:

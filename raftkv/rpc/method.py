@@ -111,7 +111,7 @@ class Call:
     body: bytes = b""
     """The request as it came, of a unary or server-streaming call: the log keeps these bytes."""
     author: Author | None = None
-    """Who asks, where authentication is on (`raftkv.rpc.guard`): to be handed on to whoever looks at keys or proposes."""
+    """Who asks, where authentication is on (`raftkv.rpc.admission`): to be handed on to whoever looks at keys or proposes."""
     outlet: Outlet | None = None
     """Of a BIDI call."""
 

@@ -65,8 +65,8 @@ class Tenants:
             name: known[name] if name in known and known[name].rate == rate else Bucket(rate, now)
             for name, rate in rates.items()
         }
-        self._rated = Prefixes(prefix for prefix, _ in rates)
-        self._watched = Prefixes(prefix for (prefix, _), quota in quotas.items() if quota.HasField("max_watches"))
+        self._rated = Prefixes([prefix for prefix, _ in rates])
+        self._watched = Prefixes([prefix for (prefix, _), quota in quotas.items() if quota.HasField("max_watches")])
         self.rated, self.watched = bool(self._rated), bool(self._watched)
         for name in self.refused.keys() - quotas.keys():
             del self.refused[name]

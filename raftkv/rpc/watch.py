@@ -108,9 +108,9 @@ class _Conversation:
             stream.close()
         raise StopAsyncIteration
 
-    def watches(self) -> Iterator[Watched]:
+    def watches(self) -> list[Watched]:
         """What is watched here."""
-        return ((request, self._call) for request in self._stream.requests())
+        return [(request, self._call) for request in self._stream.requests()]
 
     def recheck(self) -> None:
         """Ends what is not permitted any more."""

@@ -6,7 +6,7 @@ progress -> a response without events and id -1, as soon as every watch of the s
 """
 
 from asyncio import TimerHandle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from raftkv.pb.rpc import WatchCreateRequest
@@ -91,9 +91,9 @@ class WatchStream:
             if not self._consumer.unsynced:
                 self._caught_up()
 
-    def requests(self) -> Iterator[WatchCreateRequest]:
+    def requests(self) -> list[WatchCreateRequest]:
         """What is watched."""
-        return (watcher.request for watcher in self._watchers.values())
+        return [watcher.request for watcher in self._watchers.values()]
 
     def recheck(self, denied: Callable[[WatchCreateRequest], str]) -> None:
         """Ends the watches that are denied now; `denied` says why, or nothing."""
