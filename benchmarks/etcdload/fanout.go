@@ -13,17 +13,19 @@ import (
 
 	"go.etcd.io/etcd/clientv3"
 	pb "go.etcd.io/etcd/etcdserver/etcdserverpb"
+	"google.golang.org/grpc"
 )
 
 var writers = flag.Int("writers", 1, "fanout only: concurrent writers")
 
 // watchers opens a stream on every connection and spreads -clients watchers of the prefix watch/ over them. It reads the
-// streams as they come, without a goroutine and a channel for each watcher, so that the servers are measured and not the
-// client. told is called for every response with events, by one goroutine for each stream; first is one watcher of it.
-func watchers(ctx context.Context, cs []*clientv3.Client, rec *recorder, told func(resp *pb.WatchResponse, first bool)) {
+// streams as they come, without a goroutine and a channel for each watcher, and only one watcher of each stream decodes what it
+// is told: the servers are to be measured, and share the machine with this client. told is called for every response, by one
+// goroutine for each stream, with the number of its events, and with the response itself for the one watcher.
+func watchers(ctx context.Context, cs []*clientv3.Client, rec *recorder, told func(events int, resp *pb.WatchResponse)) {
 	var ready sync.WaitGroup
 	for i, c := range cs {
-		stream, err := pb.NewWatchClient(c.ActiveConnection()).Watch(ctx)
+		stream, err := pb.NewWatchClient(c.ActiveConnection()).Watch(ctx, grpc.ForceCodec(encoded{}))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -41,17 +43,26 @@ func watchers(ctx context.Context, cs []*clientv3.Client, rec *recorder, told fu
 		}()
 		go func() {
 			for {
-				resp, err := stream.Recv()
-				if err != nil {
+				var data []byte
+				if err := stream.RecvMsg(&data); err != nil {
 					if ctx.Err() == nil {
 						rec.fail(err)
 					}
 					return
 				}
-				if resp.Created {
+				events, first := skim(data)
+				var resp *pb.WatchResponse
+				if events == 0 || first {
+					resp = &pb.WatchResponse{}
+					if err := resp.Unmarshal(data); err != nil {
+						rec.fail(err)
+						return
+					}
+				}
+				if resp != nil && resp.Created {
 					ready.Done()
 				} else {
-					told(resp, resp.WatchId == 0)
+					told(events, resp)
 				}
 			}
 		}()
@@ -74,9 +85,9 @@ func fanout(cs []*clientv3.Client, rec *recorder) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var events, writes int64
-	watchers(ctx, cs, rec, func(resp *pb.WatchResponse, first bool) {
-		atomic.AddInt64(&events, int64(len(resp.Events)))
-		if first {
+	watchers(ctx, cs, rec, func(told int, resp *pb.WatchResponse) {
+		atomic.AddInt64(&events, int64(told))
+		if resp != nil {
 			for _, ev := range resp.Events {
 				rec.ok(stamp(ev.Kv.Value))
 			}
@@ -117,8 +128,8 @@ func reach(cs []*clientv3.Client, rec *recorder) {
 	defer cancel()
 	var missing int64
 	arrived := make(chan struct{}, 1)
-	watchers(ctx, cs, rec, func(resp *pb.WatchResponse, first bool) {
-		if atomic.AddInt64(&missing, -int64(len(resp.Events))) == 0 {
+	watchers(ctx, cs, rec, func(told int, _ *pb.WatchResponse) {
+		if atomic.AddInt64(&missing, -int64(told)) == 0 {
 			arrived <- struct{}{}
 		}
 	})
