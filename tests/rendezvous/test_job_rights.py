@@ -1,5 +1,6 @@
 """Who may change a job while authentication is on: who may write all of its keys."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import cast
 
@@ -73,7 +74,12 @@ def service(machine: AuthMachine) -> JobStepsService:
         reply.set_result(pb.StepsResponse(jobs=[job for job in known.jobs if named in {"", job.job}]).SerializeToString())
         return reply
 
-    replica = SimpleNamespace(machine=machine.machine, store=machine.machine.store, ask_leader=ask, fill=lambda _: None)
+    parts = {
+        "machine": machine.machine,
+        "store": machine.machine.store,
+        "watches": SimpleNamespace(loop=asyncio.get_running_loop()),
+    }
+    replica = SimpleNamespace(**parts, ask_leader=ask, fill=lambda _: None)
     return JobStepsService(cast("Replica", replica), Access(cast("Replica", replica), cast("Identifier", None)))
 
 
