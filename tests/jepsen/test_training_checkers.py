@@ -28,6 +28,7 @@ def did(node: str, what: str, step: int) -> Event:
         ([did("a", "stop", 5), did("b", "stop", 6)], ["two stops"]),
         ([did("a", "stop", 5), did("b", "step", 6)], ["worked past the stop"]),
         ([did("a", "stop", 5), did("b", "answer", 6)], ["worked past the stop"]),
+        ([did("a", "stop", 5), did("b", "agreed", 4)], ["another stop"]),
     ],
 )
 def test_all_stop_after_the_same_step(events: list[Event], found: list[str]) -> None:

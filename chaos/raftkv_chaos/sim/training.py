@@ -30,7 +30,7 @@ from raftkv_jepsen.history import Event, freeze, pair
 from raftkv_jepsen.store import Row
 from raftkv_jepsen.verdict import Validity
 
-DRILL_S = 60.0
+DRILL_S = 120.0
 LOOK_S = 0.1
 Held = Mapping[str, Sequence[Row]]
 """What nodes hold below the prefixes of the tenants in the end."""

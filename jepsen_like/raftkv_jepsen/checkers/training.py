@@ -1,7 +1,7 @@
 """What training loops stand on: a stop that was agreed on comes after the same step for all, and a barrier is passed by all or by none.
 
 `receive` events with f `training`, the job as key, value {"node", "worker", "round", "what", "step"}: what a worker has done, a `step`
-that it has finished, an `answer` to a notice (the last step that it has begun), a `stop` as agreed. Operations `barrier`
+that it has finished, an `answer` to a notice (the last step that it has begun), the step that it was told was `agreed`, its `stop`. Operations `barrier`
 {"node", "round", "name", "world_size"} -> whether it was passed.
 """
 
@@ -58,6 +58,11 @@ def _stops(world: tuple[Any, int], done: Done) -> Iterator[Finding]:
     agreed = max(stops.values())
     if len(set(stops.values())) > 1:
         yield Finding("two stops", f"{job!r}: in round {number} workers stopped after steps {stops}")
+    for worker, step in done["agreed"].items():
+        if step != agreed:
+            yield Finding(
+                "another stop", f"{job!r}: in round {number} {worker} was told of step {step}, and all stopped after {agreed}"
+            )
     for what, text in (("step", "finished"), ("answer", "had begun")):
         for worker, step in done[what].items():
             if step > agreed:

@@ -292,6 +292,7 @@ class Trainer(Client):
                 world.preempted = standing.preemption
                 for hand in hands:
                     if standing.preemption.agreed:
+                        self._note(world, hand, "agreed", standing.preemption.stop_step)
                         hand.agreement.agree(standing.preemption.stop_step)
                     else:
                         await self._answer(world, hand)
