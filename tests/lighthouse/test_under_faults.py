@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from raftkv.errors import InvalidArgumentError
-from raftkv.pb.torchft import LighthouseQuorumResponse
+from raftkv.pb.lighthouse import LighthouseNews, WaitingCall
+from raftkv.pb.torchft import LighthouseQuorumResponse, QuorumMember
 from raftkv.peer.asks import Kind
 from tests.lighthouse.groups import JOB, Group, Training, check
 from tests.server.replicas import Cluster, simulate, until
@@ -209,5 +210,27 @@ def test_quorum_that_a_node_did_not_see_as_after_a_snapshot_is_told_to_its_calle
         async with asyncio.timeout(1):
             await asked
         assert callers.waiting == 0
+
+    play(scenario)
+
+
+def test_last_call_of_a_group_counts_in_whatever_order_the_leader_hears_of_them() -> None:
+    async def scenario(training: Training, tasks: asyncio.TaskGroup) -> None:
+        leader = await training.cluster.leader()
+        a, b = Group(training, "a").member, Group(training, "b").member
+        for reply in [training.callers(leader).ask(JOB, member) for member in (a, b)]:
+            await reply
+
+        def tell(ticket: int, step: int, age_ms: int) -> None:
+            call = WaitingCall(ticket=ticket, job=JOB, age_ms=age_ms, member=QuorumMember(replica_id="a", step=step))
+            training.keeper(leader)._take(LighthouseNews(waiting=[call]).SerializeToString(), 99)
+
+        await asyncio.sleep(0.2)
+        tell(ticket=1, step=1, age_ms=300)
+        tell(ticket=2, step=0, age_ms=900)
+        async with asyncio.timeout(2):
+            told = await training.callers(leader).ask(JOB, b)
+        members = LighthouseQuorumResponse.FromString(told).quorum.participants
+        assert [(member.replica_id, member.step) for member in members] == [("a", 1), ("b", 0)]
 
     play(scenario)

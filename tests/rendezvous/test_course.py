@@ -1,5 +1,6 @@
 """The course of a job: what opens a round, forms its world and ends it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -453,3 +454,21 @@ def test_step_at_which_all_stop_stays_when_who_named_it_is_done() -> None:
     assert jobs.report("b", "SUCCESS").preemption.stop_step == 6
     jobs = jobs.restarted()
     assert (jobs.look().preemption.agreed, jobs.look().preemption.stop_step) == (True, 6)
+
+
+def test_all_nodes_are_told_of_the_step_at_which_they_stop() -> None:
+    told: list[str] = []
+
+    class Audience:
+        def changed(self, moved: Iterable[str], nodes: Iterable[tuple[str, str]]) -> None:  # noqa: ARG002 (see the Protocol)
+            told[:] = moved
+
+        def reloaded(self) -> None:
+            raise AssertionError("nothing was reloaded")
+
+    jobs, token = formed("a", "b")
+    jobs.rendezvous.audience = Audience()
+    jobs.change(preempt=pb.PreemptRequest(job=JOB))
+    for node, expected in (("a", []), ("b", [JOB])):
+        jobs.change(acknowledge_preemption=pb.AcknowledgePreemptionRequest(job=JOB, node=node, token=token, step=5))
+        assert told == expected

@@ -91,7 +91,7 @@ MUTANTS = (
         COURSE,
         '        self.affected[job.name, ""] = None\n        if job.agreed:\n            self.write(job)\n\n    def hang',
         '        self.affected[job.name, ""] = None\n\n    def hang',
-        ("training", "tests:tests/rendezvous"),
+        ("tests:tests/rendezvous/test_course.py",),
     ),
     _one(
         "J12",
@@ -163,7 +163,7 @@ MUTANTS = (
         COURSE,
         "        if node in job.acknowledged:\n            return\n        answers",
         "        answers",
-        ("training", "tests:tests/rendezvous"),
+        ("training", "tests:tests/rendezvous/test_course.py", "tests:tests/rendezvous/test_agreement.py"),
     ),
     _one(
         "J21b",

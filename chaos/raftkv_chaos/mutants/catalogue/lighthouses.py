@@ -86,6 +86,7 @@ MUTANTS = (
         KEEPER,
         "            if other is None or call.asked_at >= other.asked_at:\n",
         "            if other is None or call.since >= other.since:\n",
+        ("tests:tests/lighthouse/test_under_faults.py",),
     ),
     _one(
         "H11",
