@@ -460,7 +460,7 @@ def test_all_nodes_are_told_of_the_step_at_which_they_stop() -> None:
     told: list[str] = []
 
     class Audience:
-        def changed(self, moved: Iterable[str], nodes: Iterable[tuple[str, str]]) -> None:  # noqa: ARG002 (see the Protocol)
+        def changed(self, moved: Iterable[str], nodes: Iterable[tuple[str, str]]) -> None:
             told[:] = moved
 
         def reloaded(self) -> None:
