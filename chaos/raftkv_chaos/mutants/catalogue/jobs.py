@@ -120,6 +120,7 @@ MUTANTS = (
         COURSE,
         "        self.barriers.clear(job)\n        self.checkpoints.clear(job)\n",
         "        self.barriers.clear(job)\n",
+        ("tests:tests/rendezvous/test_agreement.py", "tests:tests/rendezvous/test_course.py"),
     ),
     _one(
         "J16",
@@ -159,14 +160,6 @@ MUTANTS = (
     ),
     _one(
         "J21",
-        "who answers a second time answers anew",
-        COURSE,
-        "        if node in job.acknowledged:\n            return\n        answers",
-        "        answers",
-        ("training", "tests:tests/rendezvous/test_course.py", "tests:tests/rendezvous/test_agreement.py"),
-    ),
-    _one(
-        "J21b",
         "all stop at an earlier step when who had named the last one is done",
         COURSE,
         "        if not agreed and (job.acknowledged.pop(node, None) is not None or job.answering.pop(node, None) is not None):\n",
