@@ -13,7 +13,7 @@ from raftkv.metrics.samples import buckets
 from raftkv.rpc.method import Kind, Method
 from raftkv.server.measured import Histogram
 
-HANDLING_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+HANDLING_BOUNDS_S: Final[tuple[float, ...]] = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 _TYPES: Final[Mapping[Kind, str]] = {
     Kind.UNARY: "unary",
