@@ -7,6 +7,7 @@ Settings come in, an exit comes out: `run` returns after a clean stop and raises
 """
 
 import asyncio
+import ctypes
 import gc
 import os
 import random
@@ -40,6 +41,12 @@ DRAIN_S = 2.0
 """Together with HAND_OVER_S well within the 5 s that a stop may take."""
 GC_THRESHOLD = 50_000
 """Requests make few cycles; a full collection of a large heap would be a pause that clients see."""
+KEPT_BYTES = 16 * 1024 * 1024
+"""Freed memory that is not given back."""
+LARGEST_KEPT_BYTES = 4 * 1024 * 1024
+"""A piece of memory from which on it is given back at once, whatever is kept."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""glibc's malloc.h."""
 
 
 def run(config: ServerConfig) -> None:
@@ -174,3 +181,14 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 100)
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Answers to many come and go by the megabyte. What they leave stays with the process: given back to the kernel, it would have to
+    be found and cleared page by page for the next ones. Elsewhere than on glibc (mallopt(3)) nothing is changed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)

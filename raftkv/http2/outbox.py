@@ -27,6 +27,8 @@ from raftkv.http2.violation import ConnectionProtocolError, StreamProtocolError
 
 WRITE_BUDGET: Final = 256 * 1024
 """How much data from queues goes into one write: what a client does not collect stays in the queues, where it is counted."""
+MANY_BYTES: Final = 64 * 1024
+"""From here on a copy, into memory that the kernel has to find first, costs more than a write of several pieces."""
 MAX_UNSENT_REPLIES: Final = 1000
 """Answers to PING, SETTINGS and bad streams that wait for the client to read: more of them are a flood."""
 
@@ -81,14 +83,22 @@ class Outbox:
         """Whether somebody waits for what there is to write."""
         return len(self._parts) > self._patient
 
+    @property
+    def large(self) -> bool:
+        """Whether there is so much to write that it is better left in pieces than copied once more."""
+        return self._size >= MANY_BYTES
+
     def take(self) -> bytes:
         """Everything that is ready, for one write."""
-        data = b"".join(self._parts)
-        self._parts.clear()
+        return b"".join(self.take_pieces())
+
+    def take_pieces(self) -> list[bytes | memoryview]:
+        """As `take`, not joined."""
+        pieces, self._parts = self._parts, []
         self._size = self._patient = 0
         if not self.congested:
             self._replies = 0
-        return data
+        return pieces
 
     def control(self, frame: bytes) -> None:
         """A frame of the server's own making."""

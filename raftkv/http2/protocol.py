@@ -19,6 +19,7 @@ from raftkv.http2.hpack import Field
 from raftkv.http2.load import Load
 from raftkv.http2.metadata import parse_timeout, value_of
 from raftkv.http2.options import Hooks, Options
+from raftkv.http2.outbox import Outbox
 from raftkv.http2.routing import Refusal, Route, Router
 from raftkv.http2.status import StatusBlocks
 from raftkv.http2.stream import Stream
@@ -157,10 +158,9 @@ class GrpcProtocol(asyncio.Protocol):
         if transport is None:
             return
         if outbox:
-            data = outbox.take()
-            transport.write(data)
+            size = _write(transport, outbox)
             if self.hooks.sent is not None:
-                self.hooks.sent(len(data))
+                self.hooks.sent(size)
         connection = self._connection
         if connection.closed or (connection.draining and connection.drained):
             self._part(transport)
@@ -349,6 +349,17 @@ class GrpcProtocol(asyncio.Protocol):
                 stream.receiver.stop()
         self._connection.close(ErrorCode.NO_ERROR, "server stopped")
         self._flush_soon()
+
+
+def _write(transport: asyncio.Transport, outbox: Outbox) -> int:
+    """Writes what is ready; returns how many bytes that was."""
+    if outbox.large:
+        pieces = outbox.take_pieces()
+        transport.writelines(pieces)
+        return sum([len(piece) for piece in pieces])
+    data = outbox.take()
+    transport.write(data)
+    return len(data)
 
 
 def _address(peername: Any) -> str:

@@ -13,7 +13,7 @@ from raftkv.http2 import frames, hpack
 from raftkv.http2.connection import RESET_BURST
 from raftkv.http2.frames import ErrorCode, Setting
 from raftkv.http2.options import Options
-from raftkv.http2.outbox import MAX_UNSENT_REPLIES, WRITE_BUDGET
+from raftkv.http2.outbox import MANY_BYTES, MAX_UNSENT_REPLIES, WRITE_BUDGET
 from tests.http2.wire import REQUEST, Recorder, Wire, block, data, headers, request
 
 ANSWER = hpack.encode(((":status", "200"), ("content-type", "application/grpc")))
@@ -227,6 +227,24 @@ def test_one_write_takes_no_more_from_the_queues_than_its_budget() -> None:
         outbox.pump()
     assert max(sizes) < WRITE_BUDGET + 40_000
     assert wire.calls[1].drained_count == 1
+
+
+def test_much_is_written_in_pieces_that_are_not_copied_again() -> None:
+    pair = Pair()
+    pair.client.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24})
+    pair.client.increment_flow_control_window(1 << 24)
+    pair.turn()
+    stream_id = pair.open(end_stream=True)
+    outbox, content = pair.wire.connection.outbox, random.Random(5).randbytes(MANY_BYTES)
+    assert not outbox.large
+    outbox.answer(pair.wire.stream(stream_id), ANSWER, content, TRAILERS)
+    assert outbox.large
+    pieces = outbox.take_pieces()
+    assert all(piece.obj is content for piece in pieces if isinstance(piece, memoryview))
+    pair.events += pair.client.receive_data(b"".join(pieces))
+    assert pair.content(stream_id) == content
+    assert not outbox
+    assert not outbox.large
 
 
 def test_cve_2023_44487_rapid_reset_ends_the_connection() -> None:
