@@ -98,6 +98,7 @@ def test_kept_order_answers_as_sorting_does(seed: int, monkeypatch: pytest.Monke
     assert ordered._index.by_creation
 
 
+@pytest.mark.interpreted
 def test_crowd_is_read_once_however_often_it_is_asked_for_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = store()
     for number in range(100):

@@ -1,5 +1,7 @@
 """What all streams together leave uncollected: bounded for the node, without starving those who read."""
 
+import pytest
+
 from raftkv.pb import rpc
 from raftkv.watch.budget import Budget
 from raftkv.watch.hub import FRUITLESS_LOOKS
@@ -90,6 +92,7 @@ def test_those_who_keep_most_are_ended_where_nobody_collects() -> None:
     assert all(client.seen() == quick.seen() for client in kept)
 
 
+@pytest.mark.interpreted
 def test_streams_are_counted_seldom_where_what_they_are_told_is_collected() -> None:
     rig = small_rig()
     clients = [rig.client() for _ in range(10)]

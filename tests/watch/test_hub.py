@@ -242,6 +242,7 @@ def test_a_revision_is_never_divided_without_fragments() -> None:
     assert client.seen(0) == client.seen(1)
 
 
+@pytest.mark.interpreted
 def test_a_body_is_made_once_for_all_watchers(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Event] = []
 
