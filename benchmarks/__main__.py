@@ -30,7 +30,7 @@ PROGRAM = ROOT / "build" / "etcdload"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 CHART = ROOT / "docs" / "latency.svg"
 TARGETS: dict[str, type[Cluster]] = {"etcd": EtcdCluster, "raftkv": RaftkvCluster}
-OPERATIONS = ("put", "range", "srange", "txn", "mixed", "scan", "count", "page", "keepalive")
+OPERATIONS = ("put", "range", "srange", "txn", "mixed", "scan", "count", "page", "keepalive", "renew")
 PARTS = ("rounds", "failover", "scale", "storm", "watches", "locks", "offered")
 
 

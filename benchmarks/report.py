@@ -16,7 +16,9 @@ linearizable but for `srange`. A figure is the median over the rounds. A ratio i
 the better one.
 
 Operations: `put` a random key of 10,000; `range` one key, `srange` the same with a serializable read; `txn` a compare and
-a put; `mixed` nine reads to one put; `scan` a page of 1,000 keys; `count` a prefix; `page` ten keys from a random one.
+a put; `mixed` nine reads to one put; `scan` a page of 1,000 keys; `count` a prefix; `page` ten keys from a random one; `keepalive` renews
+a lease on a new stream each time (`KeepAliveOnce`), `renew` on one that stays open (`KeepAlive`, what sessions and locks use). Watchers
+count the events in what they are told; one of each stream decodes them.
 """
 
 

@@ -13,6 +13,7 @@ import (
 
 	"go.etcd.io/etcd/clientv3"
 	"go.etcd.io/etcd/clientv3/concurrency"
+	pb "go.etcd.io/etcd/etcdserver/etcdserverpb"
 )
 
 // watch has one writer and -clients watchers; latency is from a write's call to an event's arrival.
@@ -61,7 +62,7 @@ func watch(cs []*clientv3.Client, rec *recorder) {
 	})
 }
 
-// keepalive renews -clients leases round robin.
+// keepalive renews -clients leases round robin, each time on a stream of its own (KeepAliveOnce).
 func keepalive(cs []*clientv3.Client, rec *recorder) {
 	ids := make([]clientv3.LeaseID, *clients)
 	for i := range ids {
@@ -78,6 +79,71 @@ func keepalive(cs []*clientv3.Client, rec *recorder) {
 		return err
 	})
 	rec.report(elapsed, nil)
+}
+
+// renewing is a lease and the stream on which it is kept.
+type renewing struct {
+	id     int64
+	stream pb.Lease_LeaseKeepAliveClient
+}
+
+// once renews the lease; false where the server does not know it.
+func (r renewing) once() (bool, error) {
+	if err := r.stream.Send(&pb.LeaseKeepAliveRequest{ID: r.id}); err != nil {
+		return false, err
+	}
+	answer, err := r.stream.Recv()
+	return err == nil && answer.TTL > 0, err
+}
+
+// renew keeps a stream open for each client, as KeepAlive of etcd's client does, and renews one lease on it again and again.
+func renew(cs []*clientv3.Client, rec *recorder) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	leases := make([]renewing, *clients)
+	everyClient(cs, func(i int, c *clientv3.Client, r *rand.Rand) {
+		var err error
+		if leases[i], err = granted(ctx, c); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	})
+	start := time.Now()
+	everyClient(cs, func(i int, c *clientv3.Client, r *rand.Rand) {
+		for time.Since(start) < *dur {
+			since := time.Now()
+			known, err := leases[i].once()
+			if err != nil {
+				rec.fail(err)
+				return
+			}
+			if !known {
+				rec.fail(fmt.Errorf("lease %x is not known", leases[i].id))
+				continue
+			}
+			rec.ok(since)
+		}
+	})
+	rec.report(time.Since(start), nil)
+}
+
+// granted is a lease that the leader knows: etcd 3.5 answers a grant where it is applied, which may be before the leader has.
+func granted(ctx context.Context, c *clientv3.Client) (renewing, error) {
+	grant, err := c.Grant(ctx, 60)
+	if err != nil {
+		return renewing{}, err
+	}
+	stream, err := pb.NewLeaseClient(c.ActiveConnection()).LeaseKeepAlive(ctx)
+	if err != nil {
+		return renewing{}, err
+	}
+	lease := renewing{int64(grant.ID), stream}
+	for known := false; !known; {
+		if known, err = lease.once(); err != nil {
+			return renewing{}, err
+		}
+	}
+	return lease, nil
 }
 
 // lock has one session on each connection, all after the same lock; latency is from asking to holding.

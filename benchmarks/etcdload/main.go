@@ -35,7 +35,7 @@ var (
 func operations() []string {
 	return []string{
 		"put", "range", "srange", "txn", "mixed", "scan", "count", "page",
-		"load", "watch", "fanout", "reach", "keepalive", "storm", "lock", "gap",
+		"load", "watch", "fanout", "reach", "keepalive", "renew", "storm", "lock", "gap",
 	}
 }
 
@@ -70,6 +70,8 @@ func main() {
 		reach(dial(), rec)
 	case "keepalive":
 		keepalive(dial(), rec)
+	case "renew":
+		renew(dial(), rec)
 	case "storm":
 		storm(dial(), rec)
 	case "lock":
