@@ -57,6 +57,8 @@ from raftkv.watch import Hub, Surroundings
 
 MAX_OFFER_BYTES = 1024 * 1024
 """Proposals given to Raft in one go; the next go follows in the same turn."""
+MANY_WATCHERS = 100
+"""Telling so many takes about as long as all else in a turn."""
 
 
 class Replica:
@@ -71,7 +73,7 @@ class Replica:
         self.times = RequestTimes(parts.clock, node_id=settings.node_id, slow_s=settings.slow_request_s)
         """Of requests that took long, or are traced."""
         self.turn_ended: Callable[[], None] = lambda: None
-        """Called at the end of every turn: its answers are all given."""
+        """Called when answers of a turn are given that nothing is to be added to: at its end, and before many watchers are told."""
         self.rng = parts.rng
         """Dice that fall otherwise at every start."""
         self._raft = parts.raft
@@ -528,6 +530,8 @@ class Replica:
             return
         if not self._applier.run():
             return
+        if self.watches.watchers > MANY_WATCHERS:
+            self.turn_ended()  # who waits for an answer need not wait until all these are told
         self.watches.publish()
         applied = self.machine.applied_index
         self._raft.applied_to(applied)
