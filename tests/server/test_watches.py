@@ -9,6 +9,7 @@ from raftkv.errors import RequestError
 from raftkv.pb import rpc
 from raftkv.pb.command import ChangeMember
 from raftkv.rpc.guard import LEARNER_METHODS
+from raftkv.server.replica import MANY_WATCHERS
 from raftkv.watch import WatchStream
 from tests.server.replicas import Cluster, Node, insist, simulate, until
 
@@ -54,6 +55,23 @@ def test_every_node_tells_the_same() -> None:
         assert [revision for revision, _ in watchers[0].events] == list(range(2, 62))
         assert watchers[0].events == watchers[1].events == watchers[2].events
         assert {response.header.member_id for response in watchers[2].responses} == {3}
+
+    simulate(scenario)
+
+
+def test_answers_leave_before_many_watchers_are_told() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        leader = await cluster.leader()
+        watcher = Watcher(leader)
+        for _ in range(MANY_WATCHERS):
+            watcher.stream.create(rpc.WatchCreateRequest(key=b"k"))
+        flushes: list[tuple[bool, int]] = []
+        reply = leader.put("k", "v")
+        leader.replica.turn_ended = lambda: flushes.append((reply.done(), len(watcher.events)))
+        await reply
+        await asyncio.sleep(0)
+        assert (True, 0) in flushes
+        assert (True, MANY_WATCHERS + 1) in flushes
 
     simulate(scenario)
 
