@@ -77,6 +77,7 @@ MUTANTS = (
         JOB,
         ">= self.world_size - len(self.succeeded)",
         ">= max(1, self.world_size - len(self.succeeded) - 1)",
+        ("tests:tests/rendezvous/test_course.py", *SIM),
     ),
     _one(
         "J10",
