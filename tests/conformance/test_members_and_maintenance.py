@@ -8,6 +8,7 @@ Downgrade ENABLE runs into a timeout in 3.5.1, and MemberUpdate makes a learner 
 import pytest
 from google.protobuf.message import Message
 
+from raftkv.errors import Code
 from raftkv.pb import rpc
 from tests.conformance.comparison import shown
 from tests.conftest import StartCluster
@@ -37,6 +38,10 @@ class Asked:
 
     def __init__(self, cluster: Cluster) -> None:
         self._caller: Caller = cluster.leader().caller
+        self._may_drop = isinstance(cluster, EtcdCluster)
+        """Etcd's raft ignores a change of members that comes before the one before it counts as applied, and nobody is told: seen once in
+        hundreds of runs.
+        """
         self.answers: list[str] = []
         members = self._caller.ask(rpc.MemberListRequest(linearizable=True)).members
         self._names: dict[int, str] = {member.ID: f"member {member.name}" for member in members}
@@ -44,6 +49,8 @@ class Asked:
 
     def ask(self, request: Message) -> Message | Failure:
         answer: Message | Failure = self._caller.call(request, timeout_s=20.0)
+        if self._may_drop and isinstance(answer, Failure) and answer.code == Code.DEADLINE_EXCEEDED:
+            answer = self._caller.call(request, timeout_s=20.0)
         self.answers.append(f"{type(request).__name__} -> {self._plain(answer)}")
         return answer
 
