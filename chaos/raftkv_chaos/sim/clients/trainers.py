@@ -236,21 +236,24 @@ class Trainer(Client):
         self.recorder.note("ok", process, "join", told, key=job)
         return World(standing)
 
+    def _join_request(self, job: str, after_token: int) -> pb.JoinRequest:
+        return pb.JoinRequest(
+            job=job,
+            node=self.name,
+            incarnation=f"{self.name}.{self.incarnation}",
+            lease=self.lease,
+            after_token=after_token,
+            settings=self._settings(),
+            address=f"{self.name}.example",
+            segments=[f"rack-{self.number % 2}"],
+        )
+
     async def _ask_to_join(self) -> pb.Standing:
         while True:
             while not self.lease:
                 await self._grant()
                 await asyncio.sleep(0.05)
-            request = pb.JoinRequest(
-                job=self.job,
-                node=self.name,
-                incarnation=f"{self.name}.{self.incarnation}",
-                lease=self.lease,
-                after_token=self.token,
-                settings=self._settings(),
-                address=f"{self.name}.example",
-                segments=[f"rack-{self.number % 2}"],
-            )
+            request = self._join_request(self.job, self.token)
             try:
                 return (await self.change("Join", request)).standing
             except LeaseNotFoundError:
@@ -343,16 +346,7 @@ class Trainer(Client):
     async def _rejoin(self, world: World) -> None:
         """Whoever is in a world that is at work and joins again ends it."""
         with suppress(LeaseNotFoundError):
-            request = pb.JoinRequest(
-                job=world.job,
-                node=self.name,
-                incarnation=f"{self.name}.{self.incarnation}",
-                lease=self.lease,
-                after_token=world.token,
-                settings=self._settings(),
-                address=f"{self.name}.example",
-                segments=[f"rack-{self.number % 2}"],
-            )
+            request = self._join_request(world.job, world.token)
             if self.lease:
                 await self.change("Join", request)
 
